@@ -1,0 +1,177 @@
+//! The lints: format, clippy, and the licences and origins of the dependencies.
+//!
+//! The rules for dependencies stand in `deny.toml`, which `cargo deny` reads. Where `cargo deny` is installed it is
+//! run. Where it is not, [`dependencies`] checks the same file's licences, sources and bans against `cargo metadata`:
+//! compiling `cargo deny` on two cores takes longer than everything else that CI does, and its one other check, the
+//! list of known vulnerabilities, needs a network that CI may not have.
+
+use crate::process::{capture, cargo, run as run_command, say, workspace_root};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::fs;
+
+/// Runs every lint.
+///
+/// # Errors
+/// At the first that finds something.
+pub(crate) fn run() -> Result<()> {
+    say("format: cargo fmt --check");
+    run_command(&mut cargo(&["fmt", "--all", "--check"])?).context("run `cargo fmt --all`")?;
+    dependencies()?;
+    say("lints: cargo clippy");
+    run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?)
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    licenses: Licenses,
+    bans: Bans,
+    sources: Sources,
+}
+
+#[derive(Deserialize)]
+struct Licenses {
+    allow: Vec<String>,
+    #[serde(default)]
+    exceptions: Vec<Exception>,
+}
+
+#[derive(Deserialize)]
+struct Exception {
+    #[serde(rename = "crate")]
+    package: String,
+    allow: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Bans {
+    #[serde(default)]
+    deny: Vec<Banned>,
+}
+
+#[derive(Deserialize)]
+struct Banned {
+    #[serde(rename = "crate")]
+    package: String,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+struct Sources {
+    #[serde(rename = "allow-registry")]
+    allow_registry: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+    license: Option<String>,
+    /// Absent for the packages of this workspace.
+    source: Option<String>,
+}
+
+/// Checks licences, bans and sources of every dependency, and names all that break a rule.
+fn dependencies() -> Result<()> {
+    if crate::tools::find("cargo-deny").is_some() {
+        say("dependencies: cargo deny check bans licenses sources");
+        return run_command(&mut cargo(&["deny", "check", "bans", "licenses", "sources"])?);
+    }
+    say("dependencies: licences, bans and sources of deny.toml");
+    let text = fs::read_to_string(workspace_root()?.join("deny.toml")).context("cannot read deny.toml")?;
+    let rules: Rules = toml::from_str(&text).context("cannot understand deny.toml")?;
+    let printed = capture(&mut cargo(&["metadata", "--format-version", "1", "--locked"])?)?;
+    let metadata: Metadata = serde_json::from_str(&printed).context("cannot understand `cargo metadata`")?;
+    let faults: Vec<String> = metadata.packages.iter().filter_map(|package| rules.fault_of(package)).collect();
+    if !faults.is_empty() {
+        bail!("dependencies that deny.toml does not allow:\n  {}", faults.join("\n  "));
+    }
+    Ok(())
+}
+
+impl Rules {
+    /// What is wrong with a package, if anything is.
+    fn fault_of(&self, package: &Package) -> Option<String> {
+        let source = package.source.as_deref()?;
+        let told = |fault: String| Some(format!("{} {}: {fault}", package.name, package.version));
+        if let Some(banned) = self.bans.deny.iter().find(|banned| banned.package == package.name) {
+            return told(banned.reason.clone());
+        }
+        let from_allowed = |registry: &String| source.strip_prefix("registry+") == Some(registry);
+        if !self.sources.allow_registry.iter().any(from_allowed) {
+            return told(format!("comes from {source}"));
+        }
+        let Some(license) = &package.license else {
+            return told("names no licence".to_owned());
+        };
+        // Old manifests write `MIT/Apache-2.0`, which the lax mode reads as an alternative.
+        let Ok(expression) = spdx::Expression::parse_mode(license, spdx::ParseMode::LAX) else {
+            return told(format!("its licence `{license}` is not an SPDX expression"));
+        };
+        let exceptions = self.licenses.exceptions.iter().filter(|exception| exception.package == package.name);
+        let allowed: Vec<&String> =
+            self.licenses.allow.iter().chain(exceptions.flat_map(|exception| &exception.allow)).collect();
+        let accepted = expression.evaluate(|requirement| {
+            let wanted = requirement.to_string();
+            allowed.iter().any(|license| **license == wanted)
+        });
+        if accepted { None } else { told(format!("its licence `{license}` is not allowed")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
+
+    fn rules() -> Rules {
+        Rules {
+            licenses: Licenses {
+                allow: vec!["MIT".to_owned(), "Apache-2.0 WITH LLVM-exception".to_owned()],
+                exceptions: vec![Exception { package: "odd".to_owned(), allow: vec!["MPL-2.0".to_owned()] }],
+            },
+            bans: Bans { deny: vec![Banned { package: "openssl".to_owned(), reason: "rustls does it".to_owned() }] },
+            sources: Sources { allow_registry: vec![CRATES_IO.to_owned()] },
+        }
+    }
+
+    fn package(name: &str, license: Option<&str>, source: &str) -> Package {
+        Package {
+            name: name.to_owned(),
+            version: "1.0.0".to_owned(),
+            license: license.map(str::to_owned),
+            source: Some(source.to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_the_rules_allow_has_no_fault() {
+        let registry = format!("registry+{CRATES_IO}");
+        for license in ["MIT", "MIT/Apache-2.0", "GPL-3.0-only OR MIT", "Apache-2.0 WITH LLVM-exception"] {
+            assert_eq!(rules().fault_of(&package("fine", Some(license), &registry)), None, "{license}");
+        }
+        assert_eq!(rules().fault_of(&package("odd", Some("MPL-2.0"), &registry)), None);
+    }
+
+    #[test]
+    fn every_broken_rule_is_named() {
+        let registry = format!("registry+{CRATES_IO}");
+        let faults = [
+            (package("a", Some("GPL-3.0-only"), &registry), "not allowed"),
+            (package("b", Some("MIT AND MPL-2.0"), &registry), "not allowed"),
+            (package("c", None, &registry), "names no licence"),
+            (package("d", Some("MIT"), "git+https://example.com/d"), "comes from git+"),
+            (package("openssl", Some("MIT"), &registry), "rustls does it"),
+        ];
+        for (package, expected) in faults {
+            let fault = rules().fault_of(&package).unwrap_or_default();
+            assert!(fault.contains(expected), "{}: {fault}", package.name);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A Wharf server for a command's own use: built from this checkout, on a free loopback port, ended when dropped.
+
+use crate::process::{capture, cargo, last_lines, say};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it answers.
+const START_SECONDS_MAX: u64 = 20;
+
+/// Builds the server and returns the path of its binary.
+///
+/// # Errors
+/// When the build fails.
+pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
+    say("building wharf");
+    let mut command = cargo(&["build", "--locked", "--package", "wharf", "--bin", "wharf"])?;
+    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let printed = capture(&mut command)?;
+    let messages = printed.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    messages.filter_map(|message| message.executable).next_back().context("cargo built no wharf binary")
+}
+
+/// How the server is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+/// The one field of cargo's build messages that matters here.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+}
+
+/// A running server, killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts `binary` with the configuration `config`, in which `{address}` stands for the address to listen on and
+    /// `{data}` for the data folder, and waits until it answers. All its files lie in `folder`.
+    ///
+    /// # Errors
+    /// When it ends or does not answer in time; the error quotes its log.
+    pub(crate) fn start(binary: &Path, config: &str, folder: &Path) -> Result<Self> {
+        let address = free_address()?;
+        let data = folder.join("data");
+        fs::create_dir_all(&data)?;
+        let config_file = folder.join("config.yml");
+        let config = config.replace("{address}", &address.to_string()).replace("{data}", &data.to_string_lossy());
+        fs::write(&config_file, config)?;
+        let log_file = folder.join("server.log");
+        let log = File::create(&log_file)?;
+        let child = Command::new(binary)
+            .arg("serve")
+            .arg(&config_file)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut server = Self { child, address };
+        server.wait_until_it_answers().with_context(|| {
+            let said = fs::read_to_string(&log_file).unwrap_or_default();
+            format!("the server did not start; its log ends with:\n{}", last_lines(&said))
+        })?;
+        Ok(server)
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended at once: {status}");
+            }
+            if answers(self.address).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        bail!("no answer from {} within {START_SECONDS_MAX} s", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A port that was free a moment ago: the kernel hands out another one to the next who asks.
+fn free_address() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port on 127.0.0.1")?;
+    Ok(listener.local_addr()?)
+}
+
+fn answers(address: SocketAddr) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+    stream.write_all(b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut start = [0; 5];
+    stream.read_exact(&mut start)?;
+    if &start != b"HTTP/" {
+        bail!("something else listens on {address}");
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! `cargo xtask test [FILTER]`: everything that must hold before a change is taken.
+//!
+//! The tests are told where the tools are by these variables (and have their folders in front of `PATH`):
+//!
+//! | Variable | Program |
+//! |---|---|
+//! | `WHARF_TOOL_SKOPEO` | Debian's skopeo |
+//! | `WHARF_TOOL_CRANE` | crane, at the version pinned in `tools.rs` |
+//! | `WHARF_TOOL_REGCTL` | regctl, at the version pinned in `tools.rs` |
+//! | `WHARF_TOOL_DISTRIBUTION` | `registry` of distribution v3.1.1 |
+//! | `WHARF_TOOL_DOCKER_REGISTRY` | Debian's docker-registry, distribution 2.8 |
+//! | `WHARF_TOOL_NGINX` | nginx |
+//! | `WHARF_TOOL_HTPASSWD` | htpasswd |
+//! | `WHARF_TOOL_DOCKER` | the docker client; set only where the machine has one |
+//!
+//! The server under test is the binary that the same `cargo test` built (`CARGO_BIN_EXE_wharf`).
+
+use crate::lint;
+use crate::process::{cargo, run as run_command, say};
+use crate::tools::{self, Toolbox};
+use anyhow::{Context, Result, anyhow, bail};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run only tests whose name contains this, and no lints
+    filter: Option<String>,
+}
+
+/// Runs the lints and the tests.
+///
+/// # Errors
+/// When a tool cannot be had, a lint finds something, a test fails, or no test matched the filter.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    // Downloads and Go's compiler on one thread, cargo on the other: each leaves the second core idle half of the time.
+    let tools = thread::spawn(tools::install);
+    if args.filter.is_none() {
+        lint::run()?;
+    }
+    say("tests: building");
+    run_command(&mut cargo(&["test", "--workspace", "--locked", "--no-run"])?)?;
+    let toolbox = joined(tools)?;
+    say("tests: running");
+    let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])?;
+    command.args(args.filter.iter());
+    toolbox.equip(&mut command)?;
+    let tally = Tally::of(&mut command)?;
+    tally.judge()
+}
+
+fn joined(tools: JoinHandle<Result<Toolbox>>) -> Result<Toolbox> {
+    if !tools.is_finished() {
+        say("tests: waiting for the tools");
+    }
+    tools.join().map_err(|_| anyhow!("the thread that installs the tools panicked"))?
+}
+
+/// What the test runner's own lines add up to.
+#[derive(Debug, Default, PartialEq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+    failures: Vec<String>,
+    /// Whether `cargo test` itself exited with 0.
+    finished_well: bool,
+}
+
+impl Tally {
+    /// Runs `cargo test`, passes its output on, and counts.
+    fn of(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
+        let stdout = child.stdout.take().context("cargo test has no standard output")?;
+        let mut tally = Self::default();
+        for line in BufReader::new(stdout).split(b'\n') {
+            let line = line.context("cannot read what cargo test prints")?;
+            let line = String::from_utf8_lossy(&line);
+            println!("{line}");
+            tally.count(&line);
+        }
+        tally.finished_well = child.wait()?.success();
+        Ok(tally)
+    }
+
+    fn count(&mut self, line: &str) {
+        if let Some(result) = line.strip_prefix("test result: ") {
+            self.passed += number_before(result, " passed");
+            self.failed += number_before(result, " failed");
+            self.ignored += number_before(result, " ignored");
+        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
+            self.failures.push(name.to_owned());
+        }
+    }
+
+    fn judge(&self) -> Result<()> {
+        for name in &self.failures {
+            println!("failed: {name}");
+        }
+        println!("total: {} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored);
+        if self.failed > 0 || !self.finished_well {
+            bail!("the tests failed");
+        }
+        if self.passed == 0 {
+            bail!("no test ran: does the filter match a test's name?");
+        }
+        Ok(())
+    }
+}
+
+/// The number that stands right before `word` in a summary such as `ok. 12 passed; 0 failed; …`.
+fn number_before(summary: &str, word: &str) -> u64 {
+    let before = summary.split(word).next().unwrap_or_default();
+    before.rsplit(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_several_binaries_add_up() {
+        let mut tally = Tally::default();
+        for line in [
+            "test oci::digest::tests::parses ... ok",
+            "test a_pull_is_whole ... FAILED",
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 2.50s",
+        ] {
+            tally.count(line);
+        }
+        let expected = Tally {
+            passed: 15,
+            failed: 1,
+            ignored: 1,
+            failures: vec!["a_pull_is_whole".to_owned()],
+            finished_well: false,
+        };
+        assert_eq!(tally, expected);
+        assert!(tally.judge().is_err());
+    }
+
+    #[test]
+    fn a_run_without_any_test_is_a_failure() {
+        assert!(Tally { finished_well: true, ..Tally::default() }.judge().is_err());
+        assert!(Tally { finished_well: true, passed: 1, ..Tally::default() }.judge().is_ok());
+    }
+}
