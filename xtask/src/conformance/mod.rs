@@ -14,7 +14,7 @@
 
 mod report;
 
-use crate::process::{last_lines, say, wait_at_most};
+use crate::process::{last_lines, say, target_folder, wait_at_most};
 use crate::server::{self, Server};
 use anyhow::{Context, Result, bail};
 use report::Report;
@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// Only this profile: 1.1, dev or all
     #[arg(long)]
     profile: Option<String>,
+    /// Run this server (`BINARY serve config.yml`) instead of building one
+    #[arg(long, value_name = "BINARY")]
+    server: Option<PathBuf>,
     /// Where reports, the suite's output and the server's log are kept [default: conformance/ in the target folder]
     #[arg(long)]
     results: Option<PathBuf>,
@@ -113,10 +116,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if chosen.is_empty() {
         bail!("no such profile: it is one of 1.1, dev, all");
     }
-    let binary = server::build(server::Profile::Dev)?;
+    let binary = match &args.server {
+        Some(binary) => binary.clone(),
+        None => server::build(server::Profile::Dev)?,
+    };
     let results = match &args.results {
         Some(folder) => folder.clone(),
-        None => binary.ancestors().nth(2).context("the binary lies in no target folder")?.join("conformance"),
+        None => target_folder()?.join("conformance"),
     };
     let mut faults = 0;
     for profile in chosen {
