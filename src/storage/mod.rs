@@ -5,7 +5,8 @@
 //!
 //! # The contract
 //! * **Atomic.** An object is there whole or not at all; a reader never sees part of one. Overwriting replaces in one step.
-//! * **Durable.** When `put`, `finish`, `commit`, `copy` or `assemble` return `Ok`, the change survives a power cut.
+//! * **Durable.** When `put`, `finish`, `commit`, `copy` or `assemble` return `Ok`, the change survives a power cut (but for
+//!   what was written as [`WriteOptions::volatile`]; a delete may come undone).
 //! * **Read after write.** What one process has written, every other one sees at its next call.
 //! * **Drop means abort.** A writer that is dropped unfinished leaves no object behind.
 //! * **Absent is fine to delete.** Deleting what is not there succeeds.
@@ -13,6 +14,7 @@
 
 mod error;
 mod key;
+pub mod layout;
 mod object;
 
 pub use error::{ErrorKind, OptionalExt, Result, StorageError};

@@ -48,6 +48,9 @@ pub struct WriteOptions {
     /// cut off first, a shorter object is a `Conflict`, and so is a second writer at the same time, in any process. For staging
     /// keys only: the bytes are readable before `finish`.
     pub append_at: Option<u64>,
+    /// The object need not survive a power cut, only the end of this process: what an unfinished upload keeps of itself. It is
+    /// still there whole or not at all.
+    pub volatile: bool,
 }
 
 /// One step of [`super::Storage::commit`].
