@@ -6,5 +6,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end itself"))]
 
 pub mod auth;
+pub mod config;
 pub mod oci;
 pub mod storage;

@@ -1,0 +1,249 @@
+//! `storage`: the storage driver and how data is treated in it.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::drivers::{Azure, Gcs, Oss, S3, Swift};
+use super::plugin::Plugin;
+use super::value::{ByteSize, Period};
+
+/// Where the data lies. Exactly one driver; without any, `filesystem` with its defaults.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Storage {
+    /// A directory of this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filesystem: Option<Filesystem>,
+    /// The memory of this process; everything is lost when it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inmemory: Option<InMemory>,
+    /// A bucket of Amazon S3 or of a service that speaks its protocol. `s3aws` is the same driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub s3: Option<S3>,
+    /// A bucket of Alibaba Cloud OSS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oss: Option<Oss>,
+    /// A container of Azure Blob Storage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub azure: Option<Azure>,
+    /// A bucket of Google Cloud Storage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gcs: Option<Gcs>,
+    /// A container of OpenStack Swift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swift: Option<Swift>,
+    /// A WebAssembly component.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Plugin>,
+    /// Deletion of manifests, tags and blobs.
+    pub delete: Delete,
+    /// Redirection of blob downloads to the backend.
+    pub redirect: Redirect,
+    /// What is kept in memory to spare the backend.
+    pub cache: Cache,
+    /// Looking up the tags of a digest.
+    pub tag: TagLookup,
+    /// Purging of old uploads, and read-only mode.
+    pub maintenance: Maintenance,
+    /// Bounds of uploads in progress.
+    pub uploads: Uploads,
+}
+
+/// The configured driver with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum Driver<'a> {
+    /// `filesystem`
+    Filesystem(&'a Filesystem),
+    /// `inmemory`
+    InMemory(&'a InMemory),
+    /// `s3`
+    S3(&'a S3),
+    /// `oss`
+    Oss(&'a Oss),
+    /// `azure`
+    Azure(&'a Azure),
+    /// `gcs`
+    Gcs(&'a Gcs),
+    /// `swift`
+    Swift(&'a Swift),
+    /// `plugin`
+    Plugin(&'a Plugin),
+}
+
+impl Driver<'_> {
+    /// The driver's key in the configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Filesystem(_) => "filesystem",
+            Self::InMemory(_) => "inmemory",
+            Self::S3(_) => "s3",
+            Self::Oss(_) => "oss",
+            Self::Azure(_) => "azure",
+            Self::Gcs(_) => "gcs",
+            Self::Swift(_) => "swift",
+            Self::Plugin(_) => "plugin",
+        }
+    }
+}
+
+impl Storage {
+    /// The configured driver; `None` when the section names none. A loaded configuration always names exactly one.
+    pub fn driver(&self) -> Option<Driver<'_>> {
+        let Self { filesystem, inmemory, s3, oss, azure, gcs, swift, plugin, .. } = self;
+        None.or(filesystem.as_ref().map(Driver::Filesystem))
+            .or(inmemory.as_ref().map(Driver::InMemory))
+            .or(s3.as_ref().map(Driver::S3))
+            .or(oss.as_ref().map(Driver::Oss))
+            .or(azure.as_ref().map(Driver::Azure))
+            .or(gcs.as_ref().map(Driver::Gcs))
+            .or(swift.as_ref().map(Driver::Swift))
+            .or(plugin.as_ref().map(Driver::Plugin))
+    }
+}
+
+/// The `filesystem` driver.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Filesystem {
+    /// Directory under which `docker/registry/v2` lies; made when it is missing.
+    pub rootdirectory: PathBuf,
+    /// File operations at the same time; less than 25 counts as 25.
+    pub maxthreads: u32,
+}
+
+impl Default for Filesystem {
+    fn default() -> Self {
+        Self { rootdirectory: PathBuf::from("/var/lib/registry"), maxthreads: 100 }
+    }
+}
+
+/// The `inmemory` driver. It has no parameters.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct InMemory {}
+
+/// Deletion.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Delete {
+    /// Allows DELETE of manifests, tags and blobs.
+    pub enabled: bool,
+}
+
+/// Redirection.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redirect {
+    /// Sends blobs through this server even where the backend could hand out signed URLs.
+    pub disable: bool,
+}
+
+/// Caches. Storage stays the truth; every cache can be thrown away.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cache {
+    /// Where blob descriptors are cached. `layerinfo` is its old name.
+    pub blobdescriptor: BlobDescriptorCache,
+    /// Blob descriptors kept in memory at most; 0 sets no bound.
+    pub blobdescriptorsize: u64,
+    /// Memory for manifests, which never change under their digest.
+    pub manifest_bytes_max: ByteSize,
+    /// How long a tag may be answered from memory although another server may have moved it meanwhile; 0 reads it every time.
+    pub tag_age_max: Period,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            blobdescriptor: BlobDescriptorCache::default(),
+            blobdescriptorsize: 10_000,
+            manifest_bytes_max: ByteSize::mib(32),
+            tag_age_max: Period::ZERO,
+        }
+    }
+}
+
+/// Where blob descriptors are cached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum BlobDescriptorCache {
+    /// Not at all.
+    None,
+    /// In the memory of this process.
+    #[default]
+    InMemory,
+    /// In the server of the `redis` section.
+    Redis,
+}
+
+/// Looking up tags.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TagLookup {
+    /// Tag links read at the same time to find the tags of a digest; 0 is the number of processors.
+    pub concurrencylimit: u32,
+}
+
+/// Upkeep.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Maintenance {
+    /// Removal of uploads that nobody finished.
+    pub uploadpurging: UploadPurging,
+    /// Read-only mode.
+    pub readonly: ReadOnly,
+}
+
+/// Removal of uploads that nobody finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UploadPurging {
+    /// Turns it on.
+    pub enabled: bool,
+    /// An upload that was started longer ago is removed.
+    pub age: Period,
+    /// Time between two runs.
+    pub interval: Period,
+    /// Only reports what would be removed.
+    pub dryrun: bool,
+}
+
+impl Default for UploadPurging {
+    fn default() -> Self {
+        Self { enabled: true, age: Period::hours(168), interval: Period::hours(24), dryrun: false }
+    }
+}
+
+/// Read-only mode.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOnly {
+    /// Answers every writing method with 405.
+    pub enabled: bool,
+}
+
+/// Bounds of uploads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Uploads {
+    /// Memory that one upload may fill with bytes that the storage has not taken yet.
+    pub upload_bytes_max: ByteSize,
+    /// Memory that all uploads together may fill so; an upload beyond it waits.
+    pub memory_bytes_max: ByteSize,
+    /// Smallest chunk that a client should send, told to it as `OCI-Chunk-Min-Length`; 0 tells nothing.
+    pub chunk_bytes_min: ByteSize,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self {
+            upload_bytes_max: ByteSize::mib(4),
+            memory_bytes_max: ByteSize::mib(64),
+            chunk_bytes_min: ByteSize::ZERO,
+        }
+    }
+}
