@@ -6,6 +6,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end itself"))]
 
 pub mod auth;
+
+pub mod cli;
 pub mod config;
+pub mod http;
 pub mod oci;
 pub mod storage;
+pub mod telemetry;

@@ -1,0 +1,204 @@
+//! One connection from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tower::{BoxError, Service, ServiceExt};
+
+use super::activity::{Activity, Noted, RequestGuard, Verdict};
+use super::stream::Stream;
+use super::{Limits, Settings};
+use crate::http::RequestInfo;
+use crate::telemetry::RequestId;
+
+/// After a friendly goodbye (`Connection: close`, GOAWAY) to an idle client, it is hung up on after so long.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// HTTP/2: how much of one request's body, and of all on one connection, may be under way unread.
+const H2_STREAM_WINDOW_BYTES: u32 = 1 << 20;
+const H2_CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
+/// HTTP/2: a client that does not answer a ping is gone; TCP alone would take hours to notice.
+const H2_PING_EVERY: Duration = Duration::from_secs(60);
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a service must be to be served: the layers of [`crate::http::layers`] around a router.
+pub trait Serve:
+    Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// The response's body.
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> Serve for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = B;
+}
+
+/// How the protocol of a connection is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1, whatever the first bytes are.
+    Http1,
+    /// HTTP/2, agreed on by ALPN.
+    Http2,
+    /// Clear text, where the first bytes tell (HTTP/2 by prior knowledge).
+    Either,
+}
+
+/// The two protocols' settings, made once per server.
+pub(super) fn protocols(settings: &Settings) -> Builder<TokioExecutor> {
+    let limits = &settings.limits;
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // The one timer per connection of `Activity` does this, without a timer per request.
+        .header_read_timeout(None)
+        // The bound on a request head, and at the same time the largest piece of an upload that is read at once.
+        .max_buf_size(limits.header_bytes_max.max(READ_BUFFER_BYTES))
+        // Several small answers to pipelined requests leave in one write.
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+        .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(limits.streams_per_connection_max)
+        .keep_alive_interval(H2_PING_EVERY)
+        .keep_alive_timeout(H2_PING_TIMEOUT);
+    builder
+}
+
+/// Large enough that an upload costs few system calls per megabyte, small enough to stay in the processor's cache.
+const READ_BUFFER_BYTES: usize = 256 * 1024;
+
+/// What is known of a connection when its first byte has been read.
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) protocol: Protocol,
+}
+
+impl Connection {
+    /// Serves requests until the client or the server has enough. On `drain` the request under way is finished.
+    pub(super) async fn serve<S>(
+        self,
+        builder: &Builder<TokioExecutor>,
+        limits: &Limits,
+        stack: S,
+        mut drain: watch::Receiver<bool>,
+    ) where
+        S: Serve,
+    {
+        let activity = Arc::new(Activity::new());
+        let tls = matches!(self.stream, Stream::Tls(_));
+        let service = PerRequest { stack, peer: self.peer, tls, activity: Arc::clone(&activity) };
+        let io = TokioIo::new(Noted { stream: self.stream, activity: Arc::clone(&activity) });
+        let builder = match self.protocol {
+            Protocol::Http1 => builder.clone().http1_only(),
+            Protocol::Http2 => builder.clone().http2_only(),
+            Protocol::Either => builder.clone(),
+        };
+        let http2 = self.protocol == Protocol::Http2;
+        let mut connection = pin!(builder.serve_connection(io, service));
+        let mut watchdog = pin!(sleep(limits.header_timeout));
+        let mut leaving = false;
+        loop {
+            tokio::select! {
+                biased;
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(peer = ?self.peer, %error, "connection ended with an error");
+                    }
+                    return;
+                }
+                _ = drain.wait_for(|draining| *draining), if !leaving => {
+                    leaving = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = watchdog.as_mut() => {
+                    let wait = match activity.verdict(limits, http2) {
+                        Verdict::Wait(wait) => wait,
+                        Verdict::Idle if leaving => return,
+                        Verdict::Idle => {
+                            leaving = true;
+                            connection.as_mut().graceful_shutdown();
+                            GOODBYE
+                        }
+                        Verdict::Stuck(why) => {
+                            tracing::debug!(peer = ?self.peer, "hung up on a client: {why}");
+                            return;
+                        }
+                    };
+                    watchdog.as_mut().reset(Instant::now() + wait);
+                }
+            }
+        }
+    }
+}
+
+/// Gives each request its [`RequestInfo`], and keeps the connection's record of what is under way.
+struct PerRequest<S> {
+    stack: S,
+    peer: Option<SocketAddr>,
+    tls: bool,
+    activity: Arc<Activity>,
+}
+
+impl<S: Serve> hyper::service::Service<Request<Incoming>> for PerRequest<S> {
+    type Response = Response<Guarded<S::Body>>;
+    type Error = Infallible;
+    type Future = Answer<tower::util::Oneshot<S, Request<Incoming>>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        let guard = self.activity.request();
+        request.extensions_mut().insert(RequestInfo { id: RequestId::new(), peer: self.peer, tls: self.tls });
+        Answer { inner: self.stack.clone().oneshot(request), guard: Some(guard) }
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// The stack's answer on its way, holding the guard that the response body takes over.
+    struct Answer<F> {
+        #[pin]
+        inner: F,
+        guard: Option<RequestGuard>,
+    }
+}
+
+impl<F, B> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+{
+    type Output = Result<Response<Guarded<B>>, Infallible>;
+
+    fn poll(self: std::pin::Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        let this = self.project();
+        this.inner.poll(cx).map_ok(|response| response.map(|body| Guarded::new(body, this.guard.take())))
+    }
+}
+
+type Guarded<B> = crate::http::layers::Guarded<B, Option<RequestGuard>>;
