@@ -1,7 +1,7 @@
-//! The `wharf` binary: parses the command line, runs the command.
+//! The `wharf` binary: runs the command that the command line names.
 
 #![forbid(unsafe_code)]
 
 fn main() -> std::process::ExitCode {
-    wharf::cli::serve::run()
+    wharf::cli::run(std::env::args_os())
 }

@@ -1,3 +1,120 @@
 //! The command line: one file per command.
 
+pub mod config;
 pub mod serve;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+/// By which name the program was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// Its own, or any other.
+    Wharf,
+    /// `registry`, the name of the program that it can stand in for.
+    Registry,
+}
+
+/// An OCI registry
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, disable_version_flag = true, arg_required_else_help = true)]
+struct Arguments {
+    /// Print the version
+    #[arg(short = 'V', short_alias = 'v', long, action = ArgAction::Version)]
+    version: (),
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the registry
+    Serve {
+        /// TOML file, or a config.yml of distribution; $REGISTRY_CONFIGURATION_PATH when absent, else built-in defaults
+        config: Option<PathBuf>,
+    },
+    /// Delete blobs that no manifest uses. No upload may run meanwhile
+    GarbageCollect {
+        /// The file that the server runs with
+        config: PathBuf,
+        /// Only report what would be deleted
+        #[arg(short, long)]
+        dry_run: bool,
+        /// Delete manifests, too, that no tag leads to
+        #[arg(short = 'm', long)]
+        delete_untagged: bool,
+        /// Print no progress
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Runs the command that the arguments name, the program's own name first among them.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let name = called_as(arguments.first());
+    if arguments.get(1).is_some_and(|first| is_configuration_file(Path::new(first))) {
+        // What the entry script of the images does: a file alone means "serve it".
+        arguments.insert(1, OsString::from("serve"));
+    }
+    let parsed = match Arguments::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => error.exit(),
+    };
+    match parsed.command {
+        Command::Serve { config } => match config::load_or_explain(config, name) {
+            Ok(loaded) => serve::run(loaded),
+            Err(code) => code,
+        },
+        Command::GarbageCollect { config, .. } => match config::load_or_explain(Some(config), name) {
+            Ok(_) => {
+                eprintln!("garbage-collect is not built yet");
+                ExitCode::FAILURE
+            }
+            Err(code) => code,
+        },
+        Command::Config(command) => config::run(command, name),
+    }
+}
+
+fn called_as(program: Option<&OsString>) -> Name {
+    match program.and_then(|program| Path::new(program).file_name()) {
+        Some(name) if name == "registry" => Name::Registry,
+        _ => Name::Wharf,
+    }
+}
+
+fn is_configuration_file(argument: &Path) -> bool {
+    argument.extension().is_some_and(|extension| ["yml", "yaml", "toml"].iter().any(|known| extension == *known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn knows_by_which_name_it_was_called() {
+        assert_eq!(called_as(Some(&"/bin/registry".into())), Name::Registry);
+        assert_eq!(called_as(Some(&"/usr/bin/wharf".into())), Name::Wharf);
+        assert_eq!(called_as(None), Name::Wharf);
+    }
+
+    #[test]
+    fn knows_what_is_a_configuration_file() {
+        assert!(is_configuration_file(Path::new("/etc/x.yml")));
+        assert!(!is_configuration_file(Path::new("serve")));
+        assert!(!is_configuration_file(Path::new("--version")));
+    }
+}

@@ -8,10 +8,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::config::Loaded;
 use crate::http::server::{self, Address, Listener, Settings};
 
 /// Runs the server until it is told to stop.
-pub fn run() -> ExitCode {
+pub fn run(loaded: Loaded) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -19,7 +20,7 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve()) {
+    match runtime.block_on(serve(loaded)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(sentence) => {
             eprintln!("wharf: {sentence}");
@@ -28,8 +29,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn serve() -> Result<(), String> {
-    let address = Address::Tcp("127.0.0.1:5000".to_owned());
+async fn serve(loaded: Loaded) -> Result<(), String> {
+    let address = Address::Tcp(loaded.config.http.addr);
     let listener = Listener::bind(&address).await.map_err(|error| error.to_string())?;
     eprintln!("listening on {}", listener.describe());
     let (stop, drain) = watch::channel(false);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::value::{Period, Strings};
+use super::value::{Period, Secret};
 
 /// Health checks. While one fails every request is answered 503.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +63,7 @@ pub struct HttpCheck {
     /// The URL.
     pub uri: String,
     /// Headers to send.
-    pub headers: BTreeMap<String, Strings>,
+    pub headers: BTreeMap<String, Vec<Secret>>,
     /// The status that means "healthy".
     pub statuscode: u16,
     /// How long one check may take; 0 sets no bound of its own.

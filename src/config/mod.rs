@@ -19,7 +19,9 @@ pub mod notifications;
 pub mod old;
 pub mod plugin;
 pub mod proxy;
+mod read;
 pub mod redis;
+pub mod report;
 pub mod storage;
 pub mod tls;
 pub mod validation;
@@ -28,6 +30,7 @@ pub mod value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use read::{Inputs, Loaded, Source, load};
 pub use value::{ByteSize, Period, Secret, Strings};
 
 /// The whole configuration.

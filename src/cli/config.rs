@@ -1,0 +1,51 @@
+//! `wharf config`: what the configuration says, before a server runs with it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Name;
+use crate::config::{Inputs, Loaded, load};
+
+/// The commands of `wharf config`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print every mistake and every warning; exit with 1 if there are mistakes
+    Check {
+        /// The file; chosen as `serve` chooses it when absent
+        config: Option<PathBuf>,
+    },
+    /// Print the effective configuration as TOML: defaults filled in, variables applied, secrets hidden
+    Show {
+        /// The file; chosen as `serve` chooses it when absent
+        config: Option<PathBuf>,
+    },
+    /// Print the schema as JSON Schema (draft 2020-12)
+    Schema,
+}
+
+/// Reads the configuration for a command; its mistakes go to standard error and end the command.
+pub(super) fn load_or_explain(argument: Option<PathBuf>, name: Name) -> Result<Loaded, ExitCode> {
+    load(&Inputs::of_process(argument, name == Name::Registry)).map_err(|report| {
+        eprint!("{report}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs one of them.
+pub(super) fn run(command: Command, name: Name) -> ExitCode {
+    match command {
+        Command::Check { config } => match load_or_explain(config, name) {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    eprintln!("warning: {warning}");
+                }
+                println!("{}: no mistakes", loaded.source);
+                ExitCode::SUCCESS
+            }
+            Err(code) => code,
+        },
+        Command::Show { .. } | Command::Schema => ExitCode::FAILURE,
+    }
+}
