@@ -11,5 +11,6 @@ pub mod cli;
 pub mod config;
 pub mod http;
 pub mod oci;
+pub mod registry;
 pub mod storage;
 pub mod telemetry;

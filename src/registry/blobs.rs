@@ -1,0 +1,117 @@
+//! Blobs: served only through a repository that links them.
+
+use bytes::Bytes;
+
+use super::links::put_link;
+use super::{Error, Registry, Result};
+use crate::oci::{Digest, RepositoryName};
+use crate::storage::{ByteRange, Change, OptionalExt, ReadStream, StorageKey, layout};
+
+/// A blob that a repository has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// The digest that its bytes are stored under.
+    pub canonical: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// Where a new blob's bytes are now.
+pub(super) enum BlobSource {
+    /// In memory: a small one.
+    Bytes(Bytes),
+    /// In storage, under keys that nobody else uses.
+    Staged(Vec<StorageKey>),
+}
+
+impl Registry {
+    /// Looks a blob up.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`] when this repository does not link it, or when its bytes are gone.
+    pub async fn stat_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Blob> {
+        let canonical = self.canonical_of(repository, digest).await?;
+        let meta = self.storage.stat(&layout::blob_data(&canonical)).await.optional()?;
+        let meta = meta.ok_or_else(|| Error::BlobUnknown(digest.clone()))?;
+        Ok(Blob { canonical, size: meta.size })
+    }
+
+    /// Opens a blob for reading.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`] as [`Registry::stat_blob`]; a range that starts behind the end is a storage error.
+    pub async fn read_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        range: ByteRange,
+    ) -> Result<ReadStream> {
+        let canonical = self.canonical_of(repository, digest).await?;
+        let stream = self.storage.read(&layout::blob_data(&canonical), range).await.optional()?;
+        stream.ok_or_else(|| Error::BlobUnknown(digest.clone()))
+    }
+
+    /// Takes a blob away from a repository. Its bytes stay until they are collected; other repositories keep it.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`] when this repository does not link it.
+    pub async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
+        let canonical = self.canonical_of(repository, digest).await?;
+        let links = [layout::layer_link(repository, digest), layout::layer_link(repository, &canonical)];
+        Ok(self.storage.delete(&links).await?)
+    }
+
+    /// Gives `to` a blob that `from` has, without moving a byte. `false` when `from` does not have it.
+    pub async fn mount_blob(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
+        match self.stat_blob(from, digest).await {
+            Ok(blob) => self.commit_links(to, &blob.canonical, digest, Vec::new()).await.map(|()| true),
+            Err(Error::BlobUnknown(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a new blob visible: its bytes first, then the links under which the repository serves it. `digest` is what the
+    /// client calls it, `canonical` its SHA-256; both have been checked against the bytes.
+    pub(super) async fn commit_blob(
+        &self,
+        repository: &RepositoryName,
+        source: BlobSource,
+        size: u64,
+        canonical: &Digest,
+        digest: &Digest,
+    ) -> Result<()> {
+        let key = layout::blob_data(canonical);
+        // Bytes that are there already are kept, unless their length betrays a write that was cut short long ago.
+        let present = self.storage.stat(&key).await.optional()?.is_some_and(|meta| meta.size == size);
+        let bytes = match source {
+            _ if present => None,
+            BlobSource::Bytes(content) => Some(Change::Put { key, content }),
+            BlobSource::Staged(parts) => Some(Change::Assemble { parts, key }),
+        };
+        self.commit_links(repository, canonical, digest, bytes.into_iter().collect()).await
+    }
+
+    /// Applies `changes`, then links a blob to a repository under its canonical digest and under the one that was asked for.
+    async fn commit_links(
+        &self,
+        repository: &RepositoryName,
+        canonical: &Digest,
+        digest: &Digest,
+        mut changes: Vec<Change>,
+    ) -> Result<()> {
+        changes.extend(self.link_change(layout::layer_link(repository, canonical), canonical).await?);
+        if digest != canonical {
+            changes.push(put_link(layout::layer_link(repository, digest), canonical));
+        }
+        if !changes.is_empty() {
+            self.storage.commit(changes).await?;
+        }
+        Ok(())
+    }
+
+    /// The digest that a repository's blob is stored under.
+    async fn canonical_of(&self, repository: &RepositoryName, digest: &Digest) -> Result<Digest> {
+        let link = self.read_link(&layout::layer_link(repository, digest)).await?;
+        link.ok_or_else(|| Error::BlobUnknown(digest.clone()))
+    }
+}

@@ -1,0 +1,71 @@
+//! Deleting a manifest: the revision first, then every tag that points at it, so that nothing dangles for long.
+
+use crate::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use crate::registry::{Error, Registry, Result};
+use crate::storage::{ListRequest, OptionalExt, Shape, layout};
+
+const LIST_PAGE: usize = 1000;
+
+impl Registry {
+    /// Deletes a manifest and the tags that point at it, which it returns. The bytes stay until they are collected; so do the
+    /// children of an index, which may belong to others too.
+    ///
+    /// # Errors
+    /// [`Error::ManifestUnknown`] when the repository does not have it.
+    pub async fn delete_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Vec<Tag>> {
+        let link = self.read_link(&layout::revision_link(repository, digest)).await?;
+        let reference = Reference::Digest(digest.clone());
+        let canonical = link
+            .ok_or_else(|| Error::ManifestUnknown { repository: repository.clone(), reference: reference.clone() })?;
+        // One that can't be read any more can still be deleted; it then has no subject that we know of.
+        let subject = match self.manifest(repository, &reference).await {
+            Ok(stored) => stored.manifest.subject.clone(),
+            Err(_) => None,
+        };
+        let names = self.names_of(repository, &canonical).await?;
+        let mut keys: Vec<_> = names.iter().map(|name| layout::revision_link(repository, name)).collect();
+        if let Some(subject) = subject {
+            keys.extend(names.iter().map(|name| layout::referrer_link(repository, &subject.digest, name)));
+        }
+        self.storage.delete(&keys).await?;
+        let tags = self.tags_of(repository, &names).await?;
+        for tag in &tags {
+            self.storage.delete_prefix(&layout::tag(repository, tag)).await?;
+        }
+        Ok(tags)
+    }
+
+    /// The digests of `algorithm` under which a repository knows the manifest stored as `canonical`. Nearly always there are
+    /// none, and one empty listing tells.
+    pub(super) async fn aliases(
+        &self,
+        repository: &RepositoryName,
+        canonical: &Digest,
+        algorithm: Algorithm,
+    ) -> Result<Vec<Digest>> {
+        let prefix = layout::revisions_by(repository, algorithm);
+        let (mut aliases, mut after) = (Vec::new(), None);
+        loop {
+            let request = ListRequest { prefix: prefix.clone(), after, limit: LIST_PAGE, shape: Shape::Children };
+            let page = self.storage.list(&request).await?;
+            after = page.entries.last().map(|entry| entry.name.clone());
+            for entry in &page.entries {
+                let Ok(alias) = format!("{algorithm}:{}", entry.name).parse::<Digest>() else { continue };
+                if self.read_link(&layout::revision_link(repository, &alias)).await?.as_ref() == Some(canonical) {
+                    aliases.push(alias);
+                }
+            }
+            if !page.more {
+                return Ok(aliases);
+            }
+        }
+    }
+
+    /// Whether a repository has a manifest, bytes and all.
+    pub async fn has_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        match self.read_link(&layout::revision_link(repository, digest)).await? {
+            Some(canonical) => Ok(self.storage.stat(&layout::blob_data(&canonical)).await.optional()?.is_some()),
+            None => Ok(false),
+        }
+    }
+}

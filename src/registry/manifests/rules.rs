@@ -1,0 +1,123 @@
+//! What is checked of a manifest before it is taken: everything that it refers to must be there, in this repository.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use regex::RegexSet;
+
+use crate::oci::descriptor::Platform;
+use crate::oci::{Descriptor, Digest, Manifest, RepositoryName};
+use crate::registry::{Error, Registry, Result};
+
+/// How many references are looked up at once.
+const LOOKUPS_MAX: usize = 8;
+
+/// Docker's and OCI's types of layers that need not be in the registry, because their licence forbids it.
+const DOCKER_FOREIGN: &str = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+const OCI_NONDISTRIBUTABLE: &str = "application/vnd.oci.image.layer.nondistributable.v1.";
+
+/// The rules of `validation` in the configuration.
+#[derive(Debug, Clone)]
+pub struct ManifestRules {
+    /// Whether references are checked at all.
+    pub check_references: bool,
+    /// Which children of an index must be there.
+    pub index_children: IndexChildren,
+    /// A layer's `urls` must match one of these; none set allows every URL that is not denied, if `urls_deny` is set.
+    pub urls_allow: RegexSet,
+    /// A layer's `urls` must match none of these.
+    pub urls_deny: RegexSet,
+}
+
+/// Which children of an index must be in the repository before the index is taken (`validation.manifests.indexes`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexChildren {
+    /// All of them.
+    All,
+    /// None: sparse indexes are welcome.
+    None,
+    /// Those for these platforms.
+    Of(Vec<Platform>),
+}
+
+impl Default for ManifestRules {
+    fn default() -> Self {
+        Self {
+            check_references: true,
+            index_children: IndexChildren::All,
+            urls_allow: RegexSet::empty(),
+            urls_deny: RegexSet::empty(),
+        }
+    }
+}
+
+impl ManifestRules {
+    /// As in `distribution`: without any rule no URL is allowed.
+    fn allows_url(&self, url: &str) -> bool {
+        let schemes = ["http://", "https://"];
+        let (allow, deny) = (&self.urls_allow, &self.urls_deny);
+        schemes.iter().any(|scheme| url.starts_with(scheme))
+            && !(allow.is_empty() && deny.is_empty())
+            && (allow.is_empty() || allow.is_match(url))
+            && !deny.is_match(url)
+    }
+}
+
+impl Registry {
+    /// Checks that a manifest may be stored in a repository.
+    ///
+    /// # Errors
+    /// [`Error::ReferencesUnknown`] names everything that is missing at once; [`Error::UrlNotAllowed`] one layer URL.
+    pub(super) async fn check_manifest(&self, repository: &RepositoryName, manifest: &Manifest) -> Result<()> {
+        let rules = &self.options.manifest_rules;
+        if !rules.check_references {
+            return Ok(());
+        }
+        let is_foreign = |layer: &Descriptor| {
+            let foreign = layer.media_type == DOCKER_FOREIGN || layer.media_type.starts_with(OCI_NONDISTRIBUTABLE);
+            foreign && !layer.urls.is_empty()
+        };
+        if let Some(url) = manifest.layers.iter().flat_map(|layer| &layer.urls).find(|url| !rules.allows_url(url)) {
+            return Err(Error::UrlNotAllowed(url.clone()));
+        }
+        let blobs = manifest.config.iter().chain(manifest.layers.iter().filter(|layer| !is_foreign(layer)));
+        let mut missing = self.missing(blobs, |digest| self.has_blob(repository, digest)).await?;
+        let children = manifest.manifests.iter().filter(|child| match &rules.index_children {
+            IndexChildren::All => true,
+            IndexChildren::None => false,
+            IndexChildren::Of(platforms) => child.platform.as_ref().is_some_and(|own| platforms.contains(own)),
+        });
+        missing.extend(self.missing(children, |digest| self.has_manifest(repository, digest)).await?);
+        if missing.is_empty() { Ok(()) } else { Err(Error::ReferencesUnknown(missing)) }
+    }
+
+    /// The digests among `descriptors` for which `present` says no, each once, in the order they stand.
+    async fn missing<'a, F>(
+        &self,
+        descriptors: impl Iterator<Item = &'a Descriptor>,
+        present: impl Fn(&'a Digest) -> F,
+    ) -> Result<Vec<Digest>>
+    where
+        F: Future<Output = Result<bool>>,
+    {
+        let mut digests: Vec<&Digest> = Vec::new();
+        for descriptor in descriptors {
+            if !digests.contains(&&descriptor.digest) {
+                digests.push(&descriptor.digest);
+            }
+        }
+        let lookups = digests.into_iter().map(|digest| {
+            let found = present(digest);
+            async move { Ok::<_, Error>((!found.await?).then(|| digest.clone())) }
+        });
+        let found: Vec<Option<Digest>> =
+            futures_util::stream::iter(lookups).buffered(LOOKUPS_MAX).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn has_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        match self.stat_blob(repository, digest).await {
+            Ok(_) => Ok(true),
+            Err(Error::BlobUnknown(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

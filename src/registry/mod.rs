@@ -1,0 +1,77 @@
+//! What a registry does, without a word of HTTP: blobs, uploads, manifests, tags, referrers, the catalog.
+//!
+//! [`Registry`] is one handle, shared by every request; each file here adds the operations of one noun to it. Storage is the
+//! truth. The only thing kept in memory is what can never change: manifests, by their digest.
+
+mod blobs;
+mod catalog;
+mod error;
+mod links;
+pub mod manifests;
+mod referrers;
+mod secret;
+mod tags;
+pub mod uploads;
+
+pub use blobs::Blob;
+pub use catalog::CatalogPage;
+pub use error::{Error, Result};
+pub use manifests::{ManifestRules, PushedManifest, StoredManifest};
+pub use referrers::ReferrersPage;
+pub use tags::TagsPage;
+pub use uploads::{BlobBody, UploadId, UploadStatus};
+
+use std::sync::Arc;
+
+use crate::storage::Storage;
+
+/// What an operator can set about a registry.
+#[derive(Debug, Clone)]
+pub struct RegistryOptions {
+    /// The largest manifest that is taken or served, in bytes. The specification asks for at least 4 MiB.
+    pub manifest_bytes_max: u64,
+    /// How many bytes of manifests are kept in memory.
+    pub manifest_cache_bytes_max: u64,
+    /// How many bytes all uploads together may hold in memory, as far as that is possible: each one needs at least 128 KiB.
+    pub upload_buffer_bytes_max: u64,
+    /// What is checked of a manifest before it is taken.
+    pub manifest_rules: ManifestRules,
+}
+
+impl Default for RegistryOptions {
+    fn default() -> Self {
+        Self {
+            manifest_bytes_max: 4 << 20,
+            manifest_cache_bytes_max: 16 << 20,
+            upload_buffer_bytes_max: 16 << 20,
+            manifest_rules: ManifestRules::default(),
+        }
+    }
+}
+
+/// A registry on top of a storage backend.
+pub struct Registry {
+    storage: Arc<dyn Storage>,
+    options: RegistryOptions,
+    manifests: manifests::Cache,
+    uploads: uploads::Running,
+}
+
+impl Registry {
+    /// A registry that keeps everything in `storage`. Reads nothing yet.
+    pub fn new(storage: Arc<dyn Storage>, options: RegistryOptions) -> Self {
+        let manifests = manifests::Cache::new(options.manifest_cache_bytes_max);
+        let uploads = uploads::Running::new(options.upload_buffer_bytes_max);
+        Self { storage, options, manifests, uploads }
+    }
+
+    /// The storage below, for upkeep that works on keys.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.storage
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &RegistryOptions {
+        &self.options
+    }
+}

@@ -1,0 +1,173 @@
+//! Uploads: how a blob comes in, in one piece or in many, through one process or several.
+//!
+//! Everything that an upload is lies in storage: its bytes so far, and beside them a small state object (how many, and the
+//! state of the hashes), so that any process that sees the storage can go on with it. Bytes are hashed once, as they arrive,
+//! and nothing is visible before the digest has been checked. A process that dies leaves an upload that stands where its last
+//! state says; what came after that is cut off when the upload goes on.
+
+mod commit;
+mod hashes;
+mod id;
+mod ingest;
+mod running;
+mod session;
+mod state;
+
+pub use id::{UploadId, UploadIdError};
+pub(super) use running::Running;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+use self::session::Session;
+use self::state::UploadState;
+use super::{Error, Registry, Result};
+use crate::oci::{Algorithm, Digest, RepositoryName};
+use crate::storage::{OptionalExt, WriteOptions, layout};
+
+/// The bytes of a request, as they arrive. An error ends the stream: the client went away.
+pub struct BlobBody {
+    /// The bytes.
+    pub stream: BoxStream<'static, std::result::Result<Bytes, String>>,
+    /// How many there will be, if the client said so. Trusted only as a hint.
+    pub bytes_expected: Option<u64>,
+}
+
+/// Where an upload stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadStatus {
+    /// Which upload.
+    pub id: UploadId,
+    /// How many bytes it has.
+    pub offset: u64,
+}
+
+impl Registry {
+    /// Begins an upload. `algorithm` is the one that the client will finish it with, if it said so: naming another one than
+    /// SHA-256 here spares a second reading at the end.
+    pub async fn start_upload(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Option<Algorithm>,
+    ) -> Result<UploadStatus> {
+        let id = UploadId::fresh();
+        let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        let options = WriteOptions { volatile: true, ..WriteOptions::default() };
+        let started_at = layout::upload_started_at(repository, id.as_str());
+        self.storage.put(&started_at, Bytes::from(now.to_string()), options).await?;
+        if let Some(algorithm) = algorithm.filter(|algorithm| *algorithm != Algorithm::CANONICAL) {
+            let state = UploadState::new(Some(algorithm));
+            self.save_upload_state(repository, &id, &state).await?;
+        }
+        Ok(UploadStatus { id, offset: 0 })
+    }
+
+    /// Where an upload stands.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`] when it has ended or never was in this repository.
+    pub async fn upload_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<UploadStatus> {
+        let state = self.load_upload_state(repository, id).await?;
+        Ok(UploadStatus { id: id.clone(), offset: state.offset })
+    }
+
+    /// Adds bytes to an upload. `at` is the offset that the client believes it stands at, if it said so. What has arrived
+    /// before a client goes away is kept.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`], [`Error::UploadBusy`], [`Error::OffsetMismatch`], [`Error::Body`].
+    pub async fn append_upload(
+        self: &Arc<Self>,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+        body: BlobBody,
+    ) -> Result<UploadStatus> {
+        let mut session = Session::open(self.clone(), repository, id).await?;
+        session.expect_offset(at)?;
+        // The task outlives the request: a client that goes away must not take with it what it has already sent.
+        let appended = tokio::spawn(async move { session.append(body).await.map(|()| session.status()) });
+        joined(appended.await)
+    }
+
+    /// Adds the last bytes, if any, checks the digest, and makes the blob visible in the repository. Returns its SHA-256.
+    ///
+    /// # Errors
+    /// As [`Registry::append_upload`], and [`Error::DigestMismatch`], which ends the upload: its bytes are wrong.
+    pub async fn finish_upload(
+        self: &Arc<Self>,
+        repository: &RepositoryName,
+        id: &UploadId,
+        at: Option<u64>,
+        body: BlobBody,
+        digest: &Digest,
+    ) -> Result<Digest> {
+        let mut session = Session::open(self.clone(), repository, id).await?;
+        session.expect_offset(at)?;
+        let digest = digest.clone();
+        joined(tokio::spawn(async move { session.finish(body, &digest).await }).await)
+    }
+
+    /// Takes a whole blob in one request, without an upload that anybody could go on with. Returns its SHA-256.
+    ///
+    /// # Errors
+    /// [`Error::DigestMismatch`], [`Error::Body`].
+    pub async fn push_blob(
+        self: &Arc<Self>,
+        repository: &RepositoryName,
+        body: BlobBody,
+        digest: &Digest,
+    ) -> Result<Digest> {
+        let status = self.start_upload(repository, Some(digest.algorithm())).await?;
+        let pushed = self.finish_upload(repository, &status.id, None, body, digest).await;
+        if pushed.is_err() {
+            // Nobody was told the id, so nobody can go on with it.
+            self.discard_upload(repository, &status.id).await;
+        }
+        pushed
+    }
+
+    /// Ends an upload and throws away what it has.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`], and [`Error::UploadBusy`] while another request writes to it.
+    pub async fn cancel_upload(self: &Arc<Self>, repository: &RepositoryName, id: &UploadId) -> Result<()> {
+        let session = Session::open(self.clone(), repository, id).await?;
+        let cancelled = self.storage.delete_prefix(&layout::upload(repository, id.as_str())).await;
+        drop(session);
+        Ok(cancelled?)
+    }
+
+    /// Removes what is left of an upload that has ended. A failure costs only space until the next purge, so it does not fail
+    /// the request.
+    async fn discard_upload(&self, repository: &RepositoryName, id: &UploadId) {
+        if let Err(error) = self.storage.delete_prefix(&layout::upload(repository, id.as_str())).await {
+            tracing::warn!(%error, "an upload's remains could not be removed: the upload purge will");
+        }
+    }
+
+    async fn load_upload_state(&self, repository: &RepositoryName, id: &UploadId) -> Result<UploadState> {
+        let key = layout::upload_state(repository, id.as_str());
+        let state = match self.storage.get(&key, state::STATE_BYTES_MAX).await.optional()? {
+            Some(content) => UploadState::decode(&content),
+            None => {
+                let started_at = layout::upload_started_at(repository, id.as_str());
+                self.storage.stat(&started_at).await.optional()?.map(|_| UploadState::new(None))
+            }
+        };
+        state.ok_or(Error::UploadUnknown)
+    }
+
+    async fn save_upload_state(&self, repository: &RepositoryName, id: &UploadId, state: &UploadState) -> Result<()> {
+        let key = layout::upload_state(repository, id.as_str());
+        let options = WriteOptions { volatile: true, ..WriteOptions::default() };
+        Ok(self.storage.put(&key, state.encode(), options).await?)
+    }
+}
+
+/// The outcome of a task. One that panicked has failed like any other request; its panic is in the log already.
+fn joined<T>(outcome: std::result::Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    outcome.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+}

@@ -1,0 +1,74 @@
+//! Which uploads this process is writing to, and how much memory each may use.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::UploadId;
+
+/// A piece is never smaller than this: below it the cost per piece counts more than its bytes.
+const PIECE_BYTES_MIN: u64 = 64 << 10;
+/// A piece is never larger than this: above it nothing gets faster, and the CPU's caches are left behind.
+const PIECE_BYTES_MAX: u64 = 1 << 20;
+/// How many pieces an upload holds at once: one that arrives while the one before it is hashed and written.
+const PIECES_IN_FLIGHT: u64 = 2;
+
+/// The uploads that this process is writing to now.
+pub(in crate::registry) struct Running {
+    busy: Arc<Mutex<HashSet<UploadId>>>,
+    buffer_bytes_max: u64,
+}
+
+impl Running {
+    pub(in crate::registry) fn new(buffer_bytes_max: u64) -> Self {
+        Self { busy: Arc::default(), buffer_bytes_max }
+    }
+
+    /// Takes an upload for one request; `None` while another request has it.
+    pub(super) fn take(&self, id: &UploadId) -> Option<Taken> {
+        let fresh = self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        fresh.then(|| Taken { busy: self.busy.clone(), id: id.clone() })
+    }
+
+    /// How large a piece may be now. The more uploads there are, the smaller each one's pieces, so that the sum stays bounded.
+    pub(super) fn piece_bytes(&self) -> usize {
+        let uploads = self.busy.lock().unwrap_or_else(PoisonError::into_inner).len().max(1) as u64;
+        let fair = self.buffer_bytes_max / (uploads * PIECES_IN_FLIGHT);
+        fair.clamp(PIECE_BYTES_MIN, PIECE_BYTES_MAX) as usize
+    }
+}
+
+/// An upload that one request has for itself, until this is dropped.
+pub(super) struct Taken {
+    busy: Arc<Mutex<HashSet<UploadId>>>,
+    id: UploadId,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_at_a_time() {
+        let running = Running::new(16 << 20);
+        let id = UploadId::fresh();
+        let taken = running.take(&id);
+        assert!(taken.is_some());
+        assert!(running.take(&id).is_none());
+        drop(taken);
+        assert!(running.take(&id).is_some());
+    }
+
+    #[test]
+    fn many_uploads_get_small_pieces() {
+        let running = Running::new(16 << 20);
+        assert_eq!(running.piece_bytes(), 1 << 20);
+        let all: Vec<_> = (0..100).map(|_| running.take(&UploadId::fresh())).collect();
+        assert!(running.piece_bytes() * 2 * all.len() <= 16 << 20);
+    }
+}

@@ -1,0 +1,138 @@
+//! One request's hold on an upload: load its state, add bytes, save its state.
+
+use std::sync::Arc;
+
+use super::hashes::Hashes;
+use super::ingest::{Ingested, ingest};
+use super::running::Taken;
+use super::state::UploadState;
+use super::{BlobBody, UploadId, UploadStatus};
+use crate::oci::RepositoryName;
+use crate::registry::{Error, Registry, Result};
+use crate::storage::{ErrorKind, StorageError, StorageKey, WriteOptions, Writer, layout};
+
+/// After so many bytes the state is saved even while more are arriving, so that a crash costs at most these.
+const CHECKPOINT_BYTES: u64 = 64 << 20;
+
+/// An upload that one request has for itself.
+pub(super) struct Session {
+    pub(super) registry: Arc<Registry>,
+    pub(super) repository: RepositoryName,
+    pub(super) id: UploadId,
+    pub(super) offset: u64,
+    pub(super) hashes: Hashes,
+    parts: Vec<String>,
+    _taken: Taken,
+}
+
+impl Session {
+    /// Takes an upload and loads its state.
+    pub(super) async fn open(registry: Arc<Registry>, repository: &RepositoryName, id: &UploadId) -> Result<Self> {
+        let taken = registry.uploads.take(id);
+        let state = registry.load_upload_state(repository, id).await?;
+        let taken = taken.ok_or(Error::UploadBusy { offset: state.offset })?;
+        let hashes = Hashes::restore(&state.hashes).ok_or(Error::UploadUnknown)?;
+        Ok(Self {
+            registry,
+            repository: repository.clone(),
+            id: id.clone(),
+            offset: state.offset,
+            hashes,
+            parts: state.parts,
+            _taken: taken,
+        })
+    }
+
+    pub(super) fn status(&self) -> UploadStatus {
+        UploadStatus { id: self.id.clone(), offset: self.offset }
+    }
+
+    /// Refuses bytes that would not continue where the upload stands.
+    pub(super) fn expect_offset(&self, at: Option<u64>) -> Result<()> {
+        match at {
+            Some(at) if at != self.offset => Err(Error::OffsetMismatch { offset: self.offset }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a body. What has arrived is kept even when the body breaks off.
+    pub(super) async fn append(&mut self, mut body: BlobBody) -> Result<()> {
+        if body.bytes_expected == Some(0) {
+            return Ok(());
+        }
+        let (began_at, parts_before) = (self.offset, self.parts.len());
+        let mut writer = self.open_writer().await?;
+        let outcome = loop {
+            let piece_bytes = self.registry.uploads.piece_bytes();
+            // Only an appended file is readable before it is finished, so only there a checkpoint means anything.
+            let bytes_max = if self.appends() { CHECKPOINT_BYTES } else { u64::MAX };
+            let (ingested, outcome) =
+                ingest(&mut body, writer.as_mut(), self.hashes.clone(), piece_bytes, bytes_max).await;
+            let Ingested { hashes, bytes, ended } = ingested;
+            (self.hashes, self.offset) = (hashes, self.offset + bytes);
+            if ended || outcome.is_err() {
+                break outcome;
+            }
+            self.save().await?;
+        };
+        match outcome {
+            // The writer broke: what it has is unknown, so the upload stays where its last state says.
+            Err(Error::Storage(error)) => Err(error.into()),
+            outcome if self.offset == began_at => {
+                self.parts.truncate(parts_before);
+                writer.abort().await?;
+                outcome
+            }
+            outcome => {
+                writer.finish().await?;
+                self.save().await?;
+                outcome
+            }
+        }
+    }
+
+    /// The keys that hold the upload's bytes, in order.
+    pub(super) fn staged(&self) -> Vec<StorageKey> {
+        let id = self.id.as_str();
+        if !self.parts.is_empty() {
+            self.parts.iter().map(|part| layout::upload_part(&self.repository, id, part)).collect()
+        } else if self.offset > 0 {
+            vec![layout::upload_data(&self.repository, id)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn appends(&self) -> bool {
+        self.registry.storage.capabilities().append
+    }
+
+    /// Opens the place where the next bytes go: the tail of the one file, or a part of its own whose name no other writer has,
+    /// so that two replicas that race on one upload can never mix their bytes.
+    async fn open_writer(&mut self) -> Result<Box<dyn Writer>> {
+        let storage = &self.registry.storage;
+        let id = self.id.as_str();
+        let opened = if self.appends() {
+            let options = WriteOptions { append_at: Some(self.offset), volatile: true, ..WriteOptions::default() };
+            storage.write(&layout::upload_data(&self.repository, id), options).await
+        } else {
+            let part = format!("{:020}-{}", self.offset, uuid::Uuid::new_v4().simple());
+            let key = layout::upload_part(&self.repository, id, &part);
+            self.parts.push(part);
+            storage.write(&key, WriteOptions { volatile: true, ..WriteOptions::default() }).await
+        };
+        opened.map_err(|error| self.writer_error(error))
+    }
+
+    fn writer_error(&self, error: StorageError) -> Error {
+        match error.kind() {
+            ErrorKind::Conflict => Error::UploadBusy { offset: self.offset },
+            _ => error.into(),
+        }
+    }
+
+    async fn save(&self) -> Result<()> {
+        let state = UploadState { offset: self.offset, hashes: self.hashes.save(), parts: self.parts.clone() };
+        self.registry.save_upload_state(&self.repository, &self.id, &state).await
+    }
+}
