@@ -3,6 +3,31 @@
 //! The HTTP layer works out which [`Access`] a request needs (the scope table of `http::auth`), asks the one configured
 //! provider once, with all of them, and turns the [`Decision`] into an answer. A credential that is presented and wrong is
 //! refused; it is never passed on to another provider, and never treated as if none had been sent.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`none`] | lets everybody do everything |
+//! | [`htpasswd`] | checks user names and passwords against a file of bcrypt hashes |
+//! | [`token`] | checks tokens that a token server has signed |
+//! | [`silly`] | wants an `Authorization` header, whatever stands in it; for tests of clients |
+//! | [`rules`] | stands before one of these and says who may do what in which repository |
+//!
+//! docs/auth.md tells operators about them.
+
+mod access;
+mod challenge;
+mod credential;
+pub mod htpasswd;
+pub mod none;
+pub mod rules;
+mod setup;
+pub mod silly;
+#[cfg(test)]
+mod testing;
+
+mod watched;
+
+pub use setup::SetupError;
 
 use std::net::SocketAddr;
 use std::time::Duration;
