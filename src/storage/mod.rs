@@ -15,6 +15,8 @@
 mod error;
 mod key;
 pub mod layout;
+pub mod local;
+pub mod memory;
 mod object;
 
 pub use error::{ErrorKind, OptionalExt, Result, StorageError};

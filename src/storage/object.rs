@@ -28,6 +28,13 @@ pub struct ByteRange {
 impl ByteRange {
     /// The whole object.
     pub const ALL: Self = Self { start: 0, len: None };
+
+    /// The bytes meant in an object of `size` bytes, cut at its end; `None` when the range starts behind the end. One that
+    /// starts exactly at the end is empty.
+    pub fn within(self, size: u64) -> Option<std::ops::Range<u64>> {
+        let end = self.len.map_or(size, |len| self.start.saturating_add(len).min(size));
+        (self.start <= size).then_some(self.start..end)
+    }
 }
 
 /// An object opened for reading.

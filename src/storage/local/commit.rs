@@ -1,0 +1,223 @@
+//! Small writes and whole commits: everything is staged first, then applied and made durable by the [`Syncer`].
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use tokio::sync::oneshot;
+
+use super::disk::Disk;
+use super::errors::{check_writable, writing};
+use super::place::parent;
+use super::sync::{Done, Syncer};
+use super::temp::TempFile;
+use super::tree::append_file;
+use super::writer::write_all_at;
+use crate::storage::{Change, ErrorKind, Result, StorageError, StorageKey, WriteOptions};
+
+/// What is larger than this is synchronised by its own writer, so that others in the same round need not wait for it.
+pub(super) const SHARED_SYNC_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Changes that are written but not visible.
+pub(super) struct Transaction {
+    /// The key that stands for all of them in an error.
+    pub(super) key: StorageKey,
+    /// What has to be durable before the first step.
+    pub(super) files: Vec<Arc<OwnedFd>>,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    /// Give a temporary file its name.
+    Place { temp: TempFile, key: StorageKey, if_absent: bool },
+    /// Rename an object. Its lock is held until that is done, so that nobody appends to what becomes visible.
+    Move { _locked: OwnedFd, from: StorageKey, key: StorageKey },
+    /// Delete objects.
+    Remove { keys: Vec<StorageKey> },
+}
+
+impl Transaction {
+    pub(super) fn new(key: StorageKey) -> Self {
+        Self { key, files: Vec::new(), steps: Vec::new() }
+    }
+
+    /// Adds a written file.
+    pub(super) fn place(&mut self, temp: TempFile, synced: bool, key: StorageKey, if_absent: bool) {
+        if !synced {
+            self.files.push(Arc::clone(&temp.file));
+        }
+        self.steps.push(Step::Place { temp, key, if_absent });
+    }
+
+    /// Takes the steps in order. Returns the directories that have changed.
+    pub(super) fn apply(self, disk: &Disk) -> Result<Vec<String>> {
+        let mut directories = Vec::with_capacity(self.steps.len());
+        for step in self.steps {
+            match step {
+                Step::Place { temp, key, if_absent } => {
+                    disk.place(temp, key.as_str(), if_absent).map_err(|errno| writing(errno, "write", &key))?;
+                    directories.push(parent(key.as_str()).to_owned());
+                }
+                Step::Move { from, key, .. } => {
+                    disk.move_object(&from, &key)?;
+                    directories.push(parent(key.as_str()).to_owned());
+                }
+                Step::Remove { keys } => keys.iter().try_for_each(|key| disk.remove(key))?,
+            }
+        }
+        Ok(directories)
+    }
+
+    fn add(&mut self, disk: &Disk, change: Change) -> Result<()> {
+        match change {
+            Change::Put { key, content } => {
+                let temp = stage(disk, &key, &content)?;
+                self.place(temp, false, key, false);
+            }
+            Change::Assemble { parts, key } => match <[StorageKey; 1]>::try_from(parts) {
+                Ok([part]) => self.add_move(disk, part, key)?,
+                Err(parts) => self.add_concatenation(disk, &parts, key)?,
+            },
+            Change::Delete { keys } => self.steps.push(Step::Remove { keys }),
+        }
+        Ok(())
+    }
+
+    fn add_move(&mut self, disk: &Disk, from: StorageKey, key: StorageKey) -> Result<()> {
+        check_writable("assemble", &key)?;
+        let (file, meta) = disk.open_object("assemble", &from)?;
+        lock(&file, &from)?;
+        if meta.size > SHARED_SYNC_BYTES_MAX {
+            rustix::fs::fdatasync(&file).map_err(|errno| writing(errno, "assemble", &from))?;
+        } else {
+            self.files
+                .push(Arc::new(file.try_clone().map_err(|error| StorageError::from_io(error, "assemble", &from))?));
+        }
+        self.steps.push(Step::Move { _locked: file, from, key });
+        Ok(())
+    }
+
+    fn add_concatenation(&mut self, disk: &Disk, parts: &[StorageKey], key: StorageKey) -> Result<()> {
+        check_writable("assemble", &key)?;
+        let temp = disk.temps.create().map_err(|errno| writing(errno, "assemble", &key))?;
+        let mut size = 0;
+        for part in parts {
+            let (file, _) = disk.open_object("assemble", part)?;
+            lock(&file, part)?;
+            size += append_file(&file, &temp.file).map_err(|errno| writing(errno, "assemble", &key))?;
+        }
+        let synced = size > SHARED_SYNC_BYTES_MAX;
+        if synced {
+            rustix::fs::fdatasync(&temp.file).map_err(|errno| writing(errno, "assemble", &key))?;
+        }
+        self.place(temp, synced, key, false);
+        Ok(())
+    }
+}
+
+/// A part that somebody still appends to can't be used.
+fn lock(file: &OwnedFd, part: &StorageKey) -> Result<()> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::AGAIN) => {
+            Err(StorageError::new(ErrorKind::Conflict, "assemble", part).with_source("somebody is appending to it"))
+        }
+        // Where there are no locks, nobody appends either: see `append`.
+        _ => Ok(()),
+    }
+}
+
+/// Writes a small object apart.
+fn stage(disk: &Disk, key: &StorageKey, content: &Bytes) -> Result<TempFile> {
+    check_writable("put", key)?;
+    let fail = |errno| writing(errno, "put", key);
+    let temp = disk.temps.create().map_err(fail)?;
+    write_all_at(&temp.file, std::slice::from_ref(content), 0).map_err(fail)?;
+    Ok(temp)
+}
+
+/// [`crate::storage::Storage::put`], whole.
+pub(super) async fn put(
+    disk: &Arc<Disk>,
+    syncer: &Arc<Syncer>,
+    key: &StorageKey,
+    content: Bytes,
+    options: WriteOptions,
+) -> Result<()> {
+    let (disk, target) = (Arc::clone(disk), key.clone());
+    transact(syncer, key, move || {
+        let temp = stage(&disk, &target, &content)?;
+        if options.volatile {
+            disk.place(temp, target.as_str(), options.if_absent).map_err(|errno| writing(errno, "put", &target))?;
+            return Ok(None);
+        }
+        let mut transaction = Transaction::new(target.clone());
+        transaction.place(temp, false, target, options.if_absent);
+        Ok(Some(transaction))
+    })
+    .await
+}
+
+/// [`crate::storage::Storage::commit`].
+pub(super) async fn commit(disk: &Arc<Disk>, syncer: &Arc<Syncer>, changes: Vec<Change>) -> Result<()> {
+    let Some(key) = changes.iter().find_map(named_by).cloned() else { return Ok(()) };
+    let (disk, first) = (Arc::clone(disk), key.clone());
+    transact(syncer, &key, move || {
+        let mut transaction = Transaction::new(first);
+        changes.into_iter().try_for_each(|change| transaction.add(&disk, change))?;
+        Ok(Some(transaction))
+    })
+    .await
+}
+
+fn named_by(change: &Change) -> Option<&StorageKey> {
+    match change {
+        Change::Put { key, .. } | Change::Assemble { key, .. } => Some(key),
+        Change::Delete { keys } => keys.first(),
+    }
+}
+
+/// [`crate::storage::Storage::copy`].
+pub(super) async fn copy(disk: &Arc<Disk>, syncer: &Arc<Syncer>, from: &StorageKey, to: &StorageKey) -> Result<()> {
+    let (disk, from, target) = (Arc::clone(disk), from.clone(), to.clone());
+    transact(syncer, to, move || {
+        let (file, _) = disk.open_object("copy", &from)?;
+        check_writable("copy", &target)?;
+        let fail = |errno| writing(errno, "copy", &target);
+        let temp = disk.temps.create().map_err(fail)?;
+        let synced = append_file(&file, &temp.file).map_err(fail)? > SHARED_SYNC_BYTES_MAX;
+        if synced {
+            rustix::fs::fdatasync(&temp.file).map_err(fail)?;
+        }
+        let mut transaction = Transaction::new(target.clone());
+        transaction.place(temp, synced, target, false);
+        Ok(Some(transaction))
+    })
+    .await
+}
+
+/// Stages on a blocking thread, and waits until what was staged is applied and durable; `None` is so already.
+pub(super) async fn transact(
+    syncer: &Arc<Syncer>,
+    key: &StorageKey,
+    stage: impl FnOnce() -> Result<Option<Transaction>> + Send + 'static,
+) -> Result<()> {
+    let (done, outcome) = oneshot::channel();
+    let syncer = Arc::clone(syncer);
+    tokio::task::spawn_blocking(move || run(&syncer, stage, done));
+    match outcome.await {
+        Ok(result) => result,
+        Err(_) => {
+            Err(StorageError::new(ErrorKind::Other, "commit", key).with_source("the thread that wrote it has died"))
+        }
+    }
+}
+
+fn run(syncer: &Syncer, stage: impl FnOnce() -> Result<Option<Transaction>>, done: Done) {
+    match stage() {
+        Ok(Some(transaction)) => syncer.submit(transaction, done),
+        Ok(None) => drop(done.send(Ok(()))),
+        Err(error) => drop(done.send(Err(error))),
+    }
+}
