@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::Name;
-use crate::config::{Inputs, Loaded, load};
+use crate::config::{Inputs, Loaded, json_schema, load, to_toml};
 
 /// The commands of `wharf config`.
 #[derive(Debug, Subcommand)]
@@ -41,11 +41,27 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
                 for warning in &loaded.warnings {
                     eprintln!("warning: {warning}");
                 }
-                println!("{}: no mistakes", loaded.source);
-                ExitCode::SUCCESS
+                super::print(&format!("{}: no mistakes\n", loaded.source))
             }
             Err(code) => code,
         },
-        Command::Show { .. } | Command::Schema => ExitCode::FAILURE,
+        Command::Show { config } => match load_or_explain(config, name) {
+            Ok(loaded) => show(&loaded),
+            Err(code) => code,
+        },
+        Command::Schema => super::print(&format!("{:#}\n", json_schema())),
+    }
+}
+
+fn show(loaded: &Loaded) -> ExitCode {
+    for warning in &loaded.warnings {
+        eprintln!("warning: {warning}");
+    }
+    match to_toml(&loaded.config) {
+        Ok(text) => super::print(&format!("# {}\n{text}", loaded.source)),
+        Err(sentence) => {
+            eprintln!("error: {sentence}");
+            ExitCode::FAILURE
+        }
     }
 }

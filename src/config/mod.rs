@@ -8,6 +8,7 @@
 //! a limit ends in its unit and `_max` (`manifest_bytes_max`).
 
 pub mod auth;
+mod check;
 pub mod drivers;
 pub mod health;
 pub mod http;
@@ -22,6 +23,8 @@ pub mod proxy;
 mod read;
 pub mod redis;
 pub mod report;
+mod schema;
+mod show;
 pub mod storage;
 pub mod tls;
 pub mod validation;
@@ -31,6 +34,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use read::{Inputs, Loaded, Source, load};
+pub use schema::{json_schema, reference};
+pub use show::to_toml;
 pub use value::{ByteSize, Period, Secret, Strings};
 
 /// The whole configuration.

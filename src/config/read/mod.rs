@@ -1,11 +1,31 @@
 //! From a file and the environment to a checked [`Config`].
 
+pub(super) mod node;
+mod old_names;
+mod overlay;
+pub(super) mod scalar;
 mod source;
+mod toml;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
 
 pub use source::{Inputs, Source};
 
 use super::Config;
-use super::report::{Notice, Report};
+use super::check::{self, Dialect};
+use super::report::{Notice, Origin, Report};
+use super::schema;
+use node::{Node, Value};
+
+/// A larger file is no configuration.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// A configuration that a server can run with.
 #[derive(Debug, Clone)]
@@ -24,8 +44,95 @@ pub struct Loaded {
 /// A [`Report`] with every mistake that was found, and the warnings beside them.
 pub fn load(inputs: &Inputs) -> Result<Loaded, Report> {
     let source = source::find(inputs);
-    let mut config = Config::default();
-    config.storage.filesystem =
-        Some(super::storage::Filesystem { rootdirectory: "wharf-data".into(), ..Default::default() });
-    Ok(Loaded { config, source, warnings: Vec::new() })
+    let mut report = Report::default();
+    let (root, dialect) = match &source {
+        Source::File(path) => read_file(path, &mut report),
+        Source::BuiltIn => (Some(Node::section(Origin::BuiltIn)), Dialect::BuiltIn),
+    };
+    let config = root.map(|root| understand(root, dialect, &inputs.environment, &mut report));
+    match config {
+        Some(config) if report.mistakes.is_empty() => Ok(Loaded { config, source, warnings: report.warnings }),
+        _ => Err(report),
+    }
+}
+
+/// From the tree of a file to a configuration. The result can be used only if no mistake was reported.
+fn understand(mut root: Node, dialect: Dialect, environment: &[(String, String)], report: &mut Report) -> Config {
+    let schema = schema::root();
+    if root.value == Value::Null {
+        root.value = Value::Map(Vec::new());
+    }
+    overlay::apply(environment, &mut root, schema, report);
+    for section in ["storage", "auth"] {
+        if let Value::Map(entries) = &mut root.value {
+            entries.iter_mut().filter(|(name, _)| name == section).for_each(|(_, node)| node.expand_short_form());
+        }
+    }
+    old_names::apply(&mut root, schema, report);
+    check::run(&root, dialect, report)
+}
+
+/// Reads a file; what can't be read is reported, and then there is no tree.
+fn read_file(path: &Path, report: &mut Report) -> (Option<Node>, Dialect) {
+    let name: Arc<str> = Arc::from(path.display().to_string());
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(sentence) => {
+            report.mistake("", &Origin::BuiltIn, format!("{name}: {sentence}"));
+            return (None, Dialect::BuiltIn);
+        }
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    match dialect(path, text) {
+        Dialect::Toml => (toml::parse(text, &name, report), Dialect::Toml),
+        dialect => match yaml::parse(text, &yaml::Text::File(name), report) {
+            Ok(root) if matches!(root.value, Value::Map(_) | Value::Null) => (Some(root), dialect),
+            Ok(root) => {
+                let sentence = format!("holds {} instead of sections such as storage and http", root.value.kind());
+                report.mistake("", &root.origin, sentence);
+                (None, dialect)
+            }
+            Err(refused) => {
+                report.mistake("", &refused.origin, refused.sentence);
+                (None, dialect)
+            }
+        },
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            "there is no such file; name another one, or none for the built-in defaults".to_owned()
+        }
+        _ => format!("the file can't be opened: {error}"),
+    })?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err("is a directory; name the file in it".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("the file can't be read: {error}"))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("is larger than {} MiB, which no configuration is", FILE_BYTES_MAX >> 20));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| format!("is no UTF-8 text (first wrong byte at offset {})", error.utf8_error().valid_up_to()))
+}
+
+/// By the name's ending; without a known one by the first line that says something: TOML has `[section]` or `key = value`.
+fn dialect(path: &Path, text: &str) -> Dialect {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("toml") => return Dialect::Toml,
+        Some("yml" | "yaml" | "json") => return Dialect::Yaml,
+        _ => {}
+    }
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+    let before = |sign: char| first.find(sign).unwrap_or(usize::MAX);
+    match first.starts_with('[') || before('=') < before(':') {
+        true => Dialect::Toml,
+        false => Dialect::Yaml,
+    }
 }

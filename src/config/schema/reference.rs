@@ -1,0 +1,6 @@
+//! The reference in words.
+
+/// The reference as Markdown.
+pub fn reference() -> String {
+    String::new()
+}
