@@ -1,4 +1,4 @@
-//! The lints: format, clippy, and the licences and origins of the dependencies.
+//! The lints: format, the length of files, the dependencies, clippy, and the links in the documentation.
 //!
 //! The rules for dependencies stand in `deny.toml`, which `cargo deny` reads. Where `cargo deny` is installed it is
 //! run. Where it is not, [`dependencies`] checks the same file's licences, sources and bans against `cargo metadata`:
@@ -9,6 +9,10 @@ use crate::process::{capture, cargo, run as run_command, say, workspace_root};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
+use std::path::Path;
+
+/// The most lines that a source file may have.
+const FILE_LINES_MAX: usize = 500;
 
 /// Runs every lint.
 ///
@@ -17,9 +21,43 @@ use std::fs;
 pub(crate) fn run() -> Result<()> {
     say("format: cargo fmt --check");
     run_command(&mut cargo(&["fmt", "--all", "--check"])?).context("run `cargo fmt --all`")?;
+    file_lengths()?;
     dependencies()?;
     say("lints: cargo clippy");
-    run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?)
+    run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?)?;
+    say("documentation: cargo doc");
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"])?;
+    run_command(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Finds source files that have outgrown what one person keeps in mind (CONTRIBUTING.md).
+fn file_lengths() -> Result<()> {
+    say("lengths: source files");
+    let root = workspace_root()?;
+    let mut too_long = Vec::new();
+    for folder in ["src", "tests", "xtask", "fuzz", "benches"] {
+        too_long_in(&root.join(folder), &mut too_long)?;
+    }
+    if !too_long.is_empty() {
+        bail!("files of more than {FILE_LINES_MAX} lines; give a part its own file:\n  {}", too_long.join("\n  "));
+    }
+    Ok(())
+}
+
+fn too_long_in(folder: &Path, too_long: &mut Vec<String>) -> Result<()> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() && !path.ends_with("target") {
+            too_long_in(&path, too_long)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = fs::read_to_string(&path)?.lines().count();
+            if lines > FILE_LINES_MAX {
+                too_long.push(format!("{}: {lines}", path.display()));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
