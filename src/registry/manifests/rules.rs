@@ -50,12 +50,14 @@ impl Default for ManifestRules {
 }
 
 impl ManifestRules {
-    /// As in `distribution`: without any rule no URL is allowed.
-    fn allows_url(&self, url: &str) -> bool {
+    /// As in `distribution`, no URL is allowed while there is no rule. OCI's own non-distributable layers are the
+    /// exception: the image specification gives them their `urls`, so refusing those would refuse valid images.
+    fn allows_url(&self, layer: &Descriptor, url: &str) -> bool {
         let schemes = ["http://", "https://"];
         let (allow, deny) = (&self.urls_allow, &self.urls_deny);
+        let no_rule = allow.is_empty() && deny.is_empty();
         schemes.iter().any(|scheme| url.starts_with(scheme))
-            && !(allow.is_empty() && deny.is_empty())
+            && (!no_rule || layer.media_type.starts_with(OCI_NONDISTRIBUTABLE))
             && (allow.is_empty() || allow.is_match(url))
             && !deny.is_match(url)
     }
@@ -75,8 +77,10 @@ impl Registry {
             let foreign = layer.media_type == DOCKER_FOREIGN || layer.media_type.starts_with(OCI_NONDISTRIBUTABLE);
             foreign && !layer.urls.is_empty()
         };
-        if let Some(url) = manifest.layers.iter().flat_map(|layer| &layer.urls).find(|url| !rules.allows_url(url)) {
-            return Err(Error::UrlNotAllowed(url.clone()));
+        for layer in &manifest.layers {
+            if let Some(url) = layer.urls.iter().find(|url| !rules.allows_url(layer, url)) {
+                return Err(Error::UrlNotAllowed(url.clone()));
+            }
         }
         let blobs = manifest.config.iter().chain(manifest.layers.iter().filter(|layer| !is_foreign(layer)));
         let mut missing = self.missing(blobs, |digest| self.has_blob(repository, digest)).await?;
@@ -118,6 +122,46 @@ impl Registry {
             Ok(_) => Ok(true),
             Err(Error::BlobUnknown(_)) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::{Algorithm, Hasher};
+
+    const URL: &str = "https://store.example.com/layer";
+
+    fn allowed(rules: &ManifestRules, media_type: &str, url: &str) -> bool {
+        let layer = Descriptor {
+            media_type: media_type.to_owned(),
+            digest: Hasher::digest(Algorithm::CANONICAL, b""),
+            size: 0,
+            artifact_type: None,
+            annotations: Default::default(),
+            urls: vec![url.to_owned()],
+            platform: None,
+        };
+        rules.allows_url(&layer, url)
+    }
+
+    #[test]
+    fn without_rules_only_layers_made_for_urls_may_have_one() {
+        let rules = ManifestRules::default();
+        assert!(allowed(&rules, "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", URL));
+        assert!(!allowed(&rules, "application/vnd.oci.image.layer.nondistributable.v1.tar", "file:///etc/passwd"));
+        assert!(!allowed(&rules, "application/vnd.oci.image.layer.v1.tar+gzip", URL));
+        assert!(!allowed(&rules, DOCKER_FOREIGN, URL));
+    }
+
+    #[test]
+    fn rules_hold_for_every_layer() {
+        let urls_allow = RegexSet::new(["^https://store"]).unwrap();
+        let rules = ManifestRules { urls_allow, ..ManifestRules::default() };
+        for media_type in [DOCKER_FOREIGN, "application/vnd.oci.image.layer.nondistributable.v1.tar"] {
+            assert!(allowed(&rules, media_type, URL));
+            assert!(!allowed(&rules, media_type, "https://elsewhere.example.com/layer"));
         }
     }
 }
