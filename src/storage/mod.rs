@@ -12,6 +12,7 @@
 //! * **Absent is fine to delete.** Deleting what is not there succeeds.
 //! * Keys are flat, as in an object store: a "directory" is there only as long as it holds something.
 
+pub mod behaviour;
 mod error;
 mod key;
 pub mod layout;

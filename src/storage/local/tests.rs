@@ -1,7 +1,7 @@
 //! What only a directory can show; the contract itself is tested by [`crate::storage::behaviour`].
 
 use super::*;
-use crate::storage::Shape;
+use crate::storage::{Shape, behaviour};
 
 fn key(text: &str) -> StorageKey {
     StorageKey::parse(text).unwrap()
@@ -34,4 +34,13 @@ async fn a_write_leaves_the_object_and_nothing_else() {
     let root = storage.root().to_owned();
     drop(storage);
     assert_eq!(std::fs::read_dir(root.join(".wharf/tmp")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_behaves() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::open(dir.path().to_owned(), &LocalOptions::default()).unwrap();
+    let report = behaviour::run(Arc::new(storage), &key("behaviour"), &behaviour::Options::default()).await;
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.count(&behaviour::Verdict::NotPromised), 0, "{report}");
 }

@@ -143,6 +143,13 @@ impl Storage for MemoryStorage {
     }
 
     async fn assemble(&self, parts: &[StorageKey], key: &StorageKey) -> Result<()> {
+        let appending = self.shared.appending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(part) = parts.iter().find(|part| appending.contains(part.as_str())) {
+            return Err(
+                StorageError::new(ErrorKind::Conflict, "assemble", part).with_source("somebody is appending to it")
+            );
+        }
+        drop(appending);
         let parts: Vec<Object> = parts.iter().map(|part| self.shared.find("assemble", part)).collect::<Result<_>>()?;
         self.shared.insert(key, Object::concat(&parts), false)
     }
