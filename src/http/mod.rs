@@ -1,8 +1,11 @@
 //! HTTP: the server that accepts connections, the visible stack of layers that every request passes, and the API behind it.
 
+mod outcome;
 mod request_info;
 
+pub mod api;
 pub mod layers;
 pub mod server;
 
+pub use outcome::Outcome;
 pub use request_info::RequestInfo;

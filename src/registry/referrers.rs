@@ -4,10 +4,10 @@
 //! two pushes ever write the same object. It is a cache: what was pushed by other servers (or before the index was) is found by
 //! looking once through the manifests of a repository, and what older clients kept in fallback tags is added at every request.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::future::try_join_all;
 
 use super::links::put_link;
 use super::{Error, Registry, Result, StoredManifest};
@@ -45,23 +45,20 @@ impl Registry {
         digests.dedup();
         digests.retain(|digest| last.is_none_or(|last| digest > last));
 
-        let manifests = futures_util::stream::iter(digests).map(|digest| self.find_manifest(repository, digest));
-        let mut manifests = manifests.buffered(MANIFEST_READS_MAX);
         let mut page = ReferrersPage::default();
-        while let Some(stored) = manifests.try_next().await? {
-            let Some(stored) = stored else { continue };
-            if stored.manifest.subject.as_ref().is_none_or(|found| found.digest != *subject) {
-                continue;
+        for some in digests.chunks(MANIFEST_READS_MAX) {
+            let manifests = try_join_all(some.iter().map(|digest| self.find_manifest(repository, digest))).await?;
+            for stored in manifests.into_iter().flatten().filter(|stored| has_subject(stored, subject)) {
+                let descriptor = stored.manifest.referrer_descriptor(stored.digest.clone(), stored.bytes.len() as u64);
+                if artifact_type.is_some_and(|wanted| descriptor.artifact_type.as_deref() != Some(wanted)) {
+                    continue;
+                }
+                if page.descriptors.len() == limit {
+                    page.more = true;
+                    return Ok(page);
+                }
+                page.descriptors.push(descriptor);
             }
-            let descriptor = stored.manifest.referrer_descriptor(stored.digest.clone(), stored.bytes.len() as u64);
-            if artifact_type.is_some_and(|wanted| descriptor.artifact_type.as_deref() != Some(wanted)) {
-                continue;
-            }
-            if page.descriptors.len() == limit {
-                page.more = true;
-                break;
-            }
-            page.descriptors.push(descriptor);
         }
         Ok(page)
     }
@@ -73,12 +70,8 @@ impl Registry {
     }
 
     /// A manifest that may have gone since the index named it.
-    async fn find_manifest(
-        &self,
-        repository: &RepositoryName,
-        digest: Digest,
-    ) -> Result<Option<std::sync::Arc<StoredManifest>>> {
-        match self.manifest(repository, &Reference::Digest(digest)).await {
+    async fn find_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Arc<StoredManifest>>> {
+        match self.manifest(repository, &Reference::Digest(digest.clone())).await {
             Ok(stored) => Ok(Some(stored)),
             Err(Error::ManifestUnknown { .. } | Error::ManifestInvalid(_)) => Ok(None),
             Err(error) => Err(error),
@@ -124,24 +117,23 @@ impl Registry {
             return Ok(());
         }
         let digests = self.linked_digests(layout::revisions(repository)).await?;
-        let found: BTreeMap<Digest, Change> = futures_util::stream::iter(digests)
-            .map(|digest| self.find_manifest(repository, digest))
-            .buffer_unordered(MANIFEST_READS_MAX)
-            .try_filter_map(|stored| async move {
-                Ok(stored.and_then(|stored| {
-                    let change = Self::referrer_change(repository, &stored.digest, &stored.manifest)?;
-                    Some((stored.digest.clone(), change))
-                }))
-            })
-            .try_collect()
-            .await?;
-        if !found.is_empty() {
-            self.storage.commit(found.into_values().collect()).await?;
+        for some in digests.chunks(MANIFEST_READS_MAX) {
+            let manifests = try_join_all(some.iter().map(|digest| self.find_manifest(repository, digest))).await?;
+            let entry =
+                |stored: Arc<StoredManifest>| Self::referrer_change(repository, &stored.digest, &stored.manifest);
+            let entries: Vec<Change> = manifests.into_iter().flatten().filter_map(entry).collect();
+            if !entries.is_empty() {
+                self.storage.commit(entries).await?;
+            }
         }
         // A push that runs meanwhile writes its own entry, so nothing falls between the look and the mark.
         let options = WriteOptions { volatile: true, ..WriteOptions::default() };
         Ok(self.storage.put(&marker, Bytes::from_static(b"1"), options).await?)
     }
+}
+
+fn has_subject(stored: &StoredManifest, subject: &Digest) -> bool {
+    stored.manifest.subject.as_ref().is_some_and(|found| found.digest == *subject)
 }
 
 /// The tag that clients keep a referrers list under where there is no API (distribution specification, "Referrers Tag

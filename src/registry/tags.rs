@@ -1,6 +1,6 @@
 //! Tags: one small object each, read fresh at every request.
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::future::try_join_all;
 
 use super::{Error, Registry, Result};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
@@ -84,11 +84,14 @@ impl Registry {
             Err(Error::NameUnknown(_)) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let pointing = futures_util::stream::iter(all).map(|tag| async move {
-            let target = self.read_link(&layout::tag_link(repository, &tag)).await?;
-            Ok::<_, Error>(target.is_some_and(|target| digests.contains(&target)).then_some(tag))
-        });
-        pointing.buffer_unordered(TAG_READS_MAX).try_filter_map(|tag| async move { Ok(tag) }).try_collect().await
+        let mut pointing = Vec::new();
+        for some in all.chunks(TAG_READS_MAX) {
+            let links: Vec<_> = some.iter().map(|tag| layout::tag_link(repository, tag)).collect();
+            let targets = try_join_all(links.iter().map(|link| self.read_link(link))).await?;
+            let points = |target: &Option<Digest>| target.as_ref().is_some_and(|target| digests.contains(target));
+            pointing.extend(some.iter().zip(&targets).filter(|(_, target)| points(target)).map(|(tag, _)| tag.clone()));
+        }
+        Ok(pointing)
     }
 
     /// Whether anything was ever pushed to a repository and is still there.

@@ -1,6 +1,8 @@
 //! What is checked of a manifest before it is taken: everything that it refers to must be there, in this repository.
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use std::collections::HashSet;
+
+use futures_util::future::try_join_all;
 use regex::RegexSet;
 
 use crate::oci::descriptor::Platform;
@@ -83,38 +85,34 @@ impl Registry {
             }
         }
         let blobs = manifest.config.iter().chain(manifest.layers.iter().filter(|layer| !is_foreign(layer)));
-        let mut missing = self.missing(blobs, |digest| self.has_blob(repository, digest)).await?;
+        let mut missing = self.missing_blobs(repository, &distinct(blobs)).await?;
         let children = manifest.manifests.iter().filter(|child| match &rules.index_children {
             IndexChildren::All => true,
             IndexChildren::None => false,
             IndexChildren::Of(platforms) => child.platform.as_ref().is_some_and(|own| platforms.contains(own)),
         });
-        missing.extend(self.missing(children, |digest| self.has_manifest(repository, digest)).await?);
+        missing.extend(self.missing_manifests(repository, &distinct(children)).await?);
         if missing.is_empty() { Ok(()) } else { Err(Error::ReferencesUnknown(missing)) }
     }
 
-    /// The digests among `descriptors` for which `present` says no, each once, in the order they stand.
-    async fn missing<'a, F>(
-        &self,
-        descriptors: impl Iterator<Item = &'a Descriptor>,
-        present: impl Fn(&'a Digest) -> F,
-    ) -> Result<Vec<Digest>>
-    where
-        F: Future<Output = Result<bool>>,
-    {
-        let mut digests: Vec<&Digest> = Vec::new();
-        for descriptor in descriptors {
-            if !digests.contains(&&descriptor.digest) {
-                digests.push(&descriptor.digest);
-            }
+    /// The digests among those of blobs that this repository does not have.
+    async fn missing_blobs(&self, repository: &RepositoryName, digests: &[&Digest]) -> Result<Vec<Digest>> {
+        let mut missing = Vec::new();
+        for some in digests.chunks(LOOKUPS_MAX) {
+            let found = try_join_all(some.iter().map(|digest| self.has_blob(repository, digest))).await?;
+            missing.extend(some.iter().zip(found).filter(|(_, found)| !found).map(|(digest, _)| (*digest).clone()));
         }
-        let lookups = digests.into_iter().map(|digest| {
-            let found = present(digest);
-            async move { Ok::<_, Error>((!found.await?).then(|| digest.clone())) }
-        });
-        let found: Vec<Option<Digest>> =
-            futures_util::stream::iter(lookups).buffered(LOOKUPS_MAX).try_collect().await?;
-        Ok(found.into_iter().flatten().collect())
+        Ok(missing)
+    }
+
+    /// The digests among those of manifests that this repository does not have.
+    async fn missing_manifests(&self, repository: &RepositoryName, digests: &[&Digest]) -> Result<Vec<Digest>> {
+        let mut missing = Vec::new();
+        for some in digests.chunks(LOOKUPS_MAX) {
+            let found = try_join_all(some.iter().map(|digest| self.has_manifest(repository, digest))).await?;
+            missing.extend(some.iter().zip(found).filter(|(_, found)| !found).map(|(digest, _)| (*digest).clone()));
+        }
+        Ok(missing)
     }
 
     async fn has_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
@@ -124,6 +122,12 @@ impl Registry {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The digests of descriptors, each once, in the order they stand.
+fn distinct<'a>(descriptors: impl Iterator<Item = &'a Descriptor>) -> Vec<&'a Digest> {
+    let mut seen = HashSet::new();
+    descriptors.map(|descriptor| &descriptor.digest).filter(|digest| seen.insert(*digest)).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! `/v2/_catalog`: every repository. Not in the OCI specification any more; kept as `distribution` has it, but for its last
+//! page: a `Link` is sent only when there is more.
+
+use axum::body::Body;
+use http::header::LINK;
+use serde_json::json;
+
+use super::base;
+use crate::http::api::dispatch::Call;
+use crate::http::api::error::ApiResult;
+use crate::http::api::pagination::{PageRequest, next_link, out_of_range};
+use crate::registry::CatalogPage;
+
+/// How many repositories a page has when the client does not say.
+const ENTRIES_DEFAULT: usize = 100;
+
+pub(super) async fn list(call: &Call<'_>) -> ApiResult {
+    let entries_max = call.api.options.catalog_entries_max;
+    let request = PageRequest::of(call)?;
+    let n = match request.n {
+        Some(n) if n > entries_max => return Err(out_of_range(json!(n))),
+        Some(n) => n,
+        None => ENTRIES_DEFAULT.min(entries_max),
+    };
+    let page = match n {
+        0 => CatalogPage::default(),
+        n => call.api.registry.catalog(request.last.as_deref(), n).await?,
+    };
+    let names: Vec<&str> = page.repositories.iter().map(|name| name.as_str()).collect();
+    let mut response = base::json(Body::from(format!("{}\n", json!({ "repositories": names }))));
+    if let (true, Some(last)) = (page.more, names.last()) {
+        let link = next_link(call, "/_catalog", &[("last", last), ("n", &n.to_string())]);
+        response.headers_mut().insert(LINK, link);
+    }
+    Ok(response)
+}

@@ -1,0 +1,155 @@
+//! `/v2/<name>/manifests/<reference>`: manifests by tag or digest (end-3, end-7, end-9).
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+
+use crate::http::api::conditional::{etag, not_modified};
+use crate::http::api::dispatch::Call;
+use crate::http::api::error::{ApiError, ApiResult};
+use crate::http::api::lingering::LingeringBody;
+use crate::oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
+
+pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
+
+/// How many `tag` parameters one push may have. The specification asks for at least 10.
+const TAGS_PER_PUSH_MAX: usize = 100;
+
+/// A stored manifest is returned whatever `Accept` says: a client that can't use it is told its type, which helps it more than
+/// a 404 for something that is there.
+pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, reference: &str) -> ApiResult {
+    let reference = parse_reference(reference)?;
+    let stored = call.api.registry.manifest(repository, &reference).await?;
+    let unchanged = not_modified(&call.parts.headers, &stored.digest);
+    let mut response = Response::new(match call.parts.method {
+        Method::GET if !unchanged => Body::from(stored.bytes.clone()),
+        _ => Body::empty(),
+    });
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_DIGEST, digest_value(&stored.digest));
+    headers.insert(ETAG, etag(&stored.digest));
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(stored.manifest.kind.media_type()));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.bytes.len()));
+    }
+    Ok(response)
+}
+
+pub(super) async fn put(call: &Call<'_>, repository: &RepositoryName, reference: &str, body: Body) -> ApiResult {
+    let body = LingeringBody::new(body);
+    let reference = parse_reference(reference)?;
+    let tags = match &reference {
+        Reference::Digest(_) => extra_tags(call)?,
+        Reference::Tag(_) => Vec::new(),
+    };
+    let bytes = collect(call, body).await?;
+    let content_type = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let pushed = call.api.registry.push_manifest(repository, &reference, &tags, content_type, bytes).await?;
+
+    let mut response = created(call, repository, "manifests", &pushed.digest);
+    let headers = response.headers_mut();
+    if let Some(subject) = &pushed.subject {
+        headers.insert(OCI_SUBJECT, digest_value(subject));
+    }
+    for tag in &tags {
+        if let Ok(value) = HeaderValue::try_from(tag.as_str()) {
+            headers.append(OCI_TAG, value);
+        }
+    }
+    Ok(response)
+}
+
+pub(super) async fn delete(call: &Call<'_>, repository: &RepositoryName, reference: &str) -> ApiResult {
+    must_be_deletable(call)?;
+    match parse_reference(reference)? {
+        Reference::Tag(tag) => call.api.registry.delete_tag(repository, &tag).await?,
+        Reference::Digest(digest) => drop(call.api.registry.delete_manifest(repository, &digest).await?),
+    }
+    Ok(accepted())
+}
+
+/// # Errors
+/// `UNSUPPORTED` where the operator has not allowed deleting.
+pub(super) fn must_be_deletable(call: &Call<'_>) -> ApiResult<()> {
+    if call.api.options.delete_enabled {
+        return Ok(());
+    }
+    let message = "deleting is disabled on this registry (storage.delete.enabled)";
+    Err(ApiError::new(ErrorCode::Unsupported).message(message.to_owned()))
+}
+
+/// 202 with nothing in it.
+pub(super) fn accepted() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
+    response
+}
+
+/// 201 for new content, with where to pull it from and what it is called there.
+pub(super) fn created(call: &Call<'_>, repository: &RepositoryName, kind: &str, digest: &Digest) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::CREATED;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, call.location.url(&format!("/{repository}/{kind}/{digest}")));
+    headers.insert(CONTENT_DIGEST, digest_value(digest));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
+    response
+}
+
+pub(super) fn digest_value(digest: &Digest) -> HeaderValue {
+    // A digest is letters, digits and a colon.
+    HeaderValue::try_from(digest.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+fn parse_reference(text: &str) -> ApiResult<Reference> {
+    use crate::oci::reference::ReferenceError;
+    text.parse().map_err(|error| match error {
+        ReferenceError::Digest(error) => ApiError::digest_invalid(text, error),
+        ReferenceError::Tag(error) => ApiError::new(ErrorCode::TagInvalid).message(error.to_string()),
+    })
+}
+
+/// The tags that a push by digest shall set as well (end-7b).
+fn extra_tags(call: &Call<'_>) -> ApiResult<Vec<Tag>> {
+    let tags: Result<Vec<Tag>, _> = call.query.all("tag").map(str::parse).collect();
+    let tags =
+        tags.map_err(|error: crate::oci::TagError| ApiError::new(ErrorCode::TagInvalid).message(error.to_string()))?;
+    if tags.len() > TAGS_PER_PUSH_MAX {
+        let message = format!("at most {TAGS_PER_PUSH_MAX} tags can be set in one request");
+        return Err(ApiError::new(ErrorCode::TagInvalid).message(message).status(StatusCode::URI_TOO_LONG));
+    }
+    Ok(tags)
+}
+
+/// Reads a manifest's bytes, and stops as soon as they are too many.
+async fn collect(call: &Call<'_>, mut body: LingeringBody) -> ApiResult<Bytes> {
+    let bytes_max = call.api.registry.options().manifest_bytes_max;
+    let too_large = || {
+        let message = format!("a manifest may have at most {bytes_max} bytes");
+        ApiError::new(ErrorCode::ManifestTooLarge).message(message)
+    };
+    if content_length(call).is_some_and(|length| length > bytes_max) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.next().await {
+        let frame = frame.map_err(|reason| ApiError::new(ErrorCode::SizeInvalid).internal(reason))?;
+        if (bytes.len() + frame.len()) as u64 > bytes_max {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&frame);
+    }
+    Ok(bytes.freeze())
+}
+
+/// The announced length of a request's body.
+pub(super) fn content_length(call: &Call<'_>) -> Option<u64> {
+    call.parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,95 @@
+//! The distribution API over HTTP: a file per step of a request, a handler file per resource.
+//!
+//! A request is routed, authorized, checked and answered in that order ([`dispatch`]), so a client without rights learns
+//! nothing, not even whether a name is well formed. Handlers return a response or an [`ApiError`]; only [`error`] knows what
+//! an error looks like on the wire.
+
+mod authorize;
+mod conditional;
+mod dispatch;
+mod error;
+mod handlers;
+mod lingering;
+mod location;
+mod pagination;
+mod query;
+mod range;
+mod route;
+mod upload_token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use http::{HeaderName, HeaderValue};
+
+use crate::auth::AuthProvider;
+use crate::registry::Registry;
+
+pub use error::ApiError;
+pub use location::External;
+pub use upload_token::UploadSecret;
+
+/// What the operator decides about the API.
+#[derive(Debug, Clone)]
+pub struct ApiOptions {
+    /// `http.prefix`: the path that everything but the liveness answer lies under, without a trailing slash; empty for none.
+    pub prefix: String,
+    /// How clients reach this server.
+    pub external: External,
+    /// `http.headers`: sent with every answer of the API.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// `storage.delete.enabled`.
+    pub delete_enabled: bool,
+    /// `storage.maintenance.readonly.enabled`: the writing methods are gone.
+    pub read_only: bool,
+    /// `catalog.maxentries`: the largest `n` that the catalog takes.
+    pub catalog_entries_max: usize,
+    /// `tags.maxtags`: the largest page of tags; a larger `n` is cut to it.
+    pub tags_page_max: usize,
+    /// How many descriptors one page of a referrers list has.
+    pub referrers_page_max: usize,
+}
+
+impl Default for ApiOptions {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            external: External::FromRequest,
+            headers: Vec::new(),
+            delete_enabled: false,
+            read_only: false,
+            catalog_entries_max: 1000,
+            tags_page_max: 1000,
+            referrers_page_max: 1000,
+        }
+    }
+}
+
+/// The API: everything that a handler needs.
+pub struct Api {
+    registry: Arc<Registry>,
+    auth: Arc<dyn AuthProvider>,
+    secret: UploadSecret,
+    options: ApiOptions,
+}
+
+impl Api {
+    /// Puts the API together. `secret` must be the same on every replica that shares the storage.
+    pub fn new(
+        registry: Arc<Registry>,
+        auth: Arc<dyn AuthProvider>,
+        secret: UploadSecret,
+        options: ApiOptions,
+    ) -> Self {
+        Self { registry, auth, secret, options }
+    }
+}
+
+/// The API as a service. One handler takes everything, because repository names hold slashes and paths are read from their
+/// end ([`route`]).
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new().fallback(move |request| {
+        let api = api.clone();
+        async move { dispatch::answer(&api, request).await }
+    })
+}
