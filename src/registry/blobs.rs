@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::links::put_link;
+use super::walk::Walk;
 use super::{Error, Registry, Result};
 use crate::oci::{Digest, RepositoryName};
 use crate::storage::{ByteRange, Change, OptionalExt, ReadStream, StorageKey, layout};
@@ -65,6 +66,35 @@ impl Registry {
     pub async fn mount_blob(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
         match self.stat_blob(from, digest).await {
             Ok(blob) => self.commit_links(to, &blob.canonical, digest, Vec::new()).await.map(|()| true),
+            Err(Error::BlobUnknown(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Repositories that have a blob, at most `limit` of them, for a mount whose source the client does not name. Looks at no
+    /// more than `looks_max` repositories, so on a large registry it may miss some.
+    pub async fn repositories_with_blob(
+        &self,
+        digest: &Digest,
+        limit: usize,
+        looks_max: usize,
+    ) -> Result<Vec<RepositoryName>> {
+        let (mut found, mut looks) = (Vec::new(), 0);
+        let mut walk = Walk::after(self, None);
+        while found.len() < limit && looks < looks_max {
+            let Some(repository) = walk.next().await? else { break };
+            looks += 1;
+            if self.has_blob(&repository, digest).await? {
+                found.push(repository);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether a repository has a blob, bytes and all.
+    pub async fn has_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
+        match self.stat_blob(repository, digest).await {
+            Ok(_) => Ok(true),
             Err(Error::BlobUnknown(_)) => Ok(false),
             Err(error) => Err(error),
         }

@@ -12,6 +12,7 @@ mod referrers;
 mod secret;
 mod tags;
 pub mod uploads;
+mod walk;
 
 pub use blobs::Blob;
 pub use catalog::CatalogPage;
@@ -20,6 +21,7 @@ pub use manifests::{ManifestRules, PushedManifest, StoredManifest};
 pub use referrers::ReferrersPage;
 pub use tags::TagsPage;
 pub use uploads::{BlobBody, UploadId, UploadStatus};
+pub use walk::Walk;
 
 use std::sync::Arc;
 

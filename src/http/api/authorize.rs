@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::route::Route;
 use crate::auth::{Access, Action, AuthRequest, Decision, Identity, Resource};
 use crate::http::RequestInfo;
-use crate::oci::ErrorCode;
+use crate::oci::{ErrorCode, RepositoryName};
 
 /// The scope table: what a method does to a route's resource. Cancelling an upload takes the right to push, which whoever
 /// began it has; `distribution` asks for `delete` there, which ordinary push tokens lack.
@@ -37,15 +37,7 @@ fn wanted(call: &Call<'_>, route: &Route) -> Vec<Access> {
 /// Asks the provider once, with everything the request needs.
 pub(super) async fn authorize(call: &Call<'_>, route: &Route) -> Result<Identity, ApiError> {
     let access = wanted(call, route);
-    let request = AuthRequest {
-        method: &call.parts.method,
-        headers: &call.parts.headers,
-        access: &access,
-        peer: call.parts.extensions.get::<RequestInfo>().and_then(|info| info.peer),
-        scheme: call.location.scheme(),
-        host: call.location.host(),
-    };
-    match call.api.auth.authorize(request).await {
+    match call.api.auth.authorize(request(call, &access)).await {
         Ok(Decision::Granted { identity, .. }) => Ok(identity),
         Ok(Decision::Challenge { www_authenticate, reason }) => {
             let error = ApiError::new(ErrorCode::Unauthorized).detail(detail(&access)).internal(reason);
@@ -61,6 +53,24 @@ pub(super) async fn authorize(call: &Call<'_>, route: &Route) -> Result<Identity
             .message("the authorization service can't decide now: try again later".to_owned())
             .header(header::RETRY_AFTER, HeaderValue::from_static("5"))
             .internal(error.to_string())),
+    }
+}
+
+/// Whether the request's credentials would also let it pull from another repository.
+pub(super) async fn may_pull(call: &Call<'_>, repository: &RepositoryName) -> bool {
+    let access = [Access { resource: Resource::Repository(repository.as_str().to_owned()), action: Action::Pull }];
+    matches!(call.api.auth.authorize(request(call, &access)).await, Ok(Decision::Granted { .. }))
+}
+
+/// What the provider sees of a request.
+fn request<'a>(call: &'a Call<'_>, access: &'a [Access]) -> AuthRequest<'a> {
+    AuthRequest {
+        method: &call.parts.method,
+        headers: &call.parts.headers,
+        access,
+        peer: call.parts.extensions.get::<RequestInfo>().and_then(|info| info.peer),
+        scheme: call.location.scheme(),
+        host: call.location.host(),
     }
 }
 

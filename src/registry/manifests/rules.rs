@@ -114,14 +114,6 @@ impl Registry {
         }
         Ok(missing)
     }
-
-    async fn has_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
-        match self.stat_blob(repository, digest).await {
-            Ok(_) => Ok(true),
-            Err(Error::BlobUnknown(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 /// The digests of descriptors, each once, in the order they stand.

@@ -7,22 +7,28 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use super::blobs::parse_digest;
 use super::manifests::{accepted, content_length, created};
+use crate::http::api::authorize;
 use crate::http::api::dispatch::Call;
 use crate::http::api::error::{ApiError, ApiResult};
 use crate::http::api::lingering::LingeringBody;
 use crate::http::api::range::parse_content_range;
-use crate::oci::{Algorithm, ErrorCode, RepositoryName};
+use crate::oci::{Algorithm, Digest, ErrorCode, RepositoryName};
 use crate::registry::{BlobBody, Error, UploadId, UploadStatus};
+
+/// How many repositories are looked at for a mount whose source is not named.
+const MOUNT_LOOKS_MAX: usize = 1000;
+/// And in how many of those that have the blob the client's rights are tried.
+const MOUNT_SOURCES_MAX: usize = 8;
 
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 /// Begins an upload; or takes a whole blob at once (`digest`); or mounts one that another repository has (`mount`, `from`).
 pub(super) async fn start(call: &Call<'_>, repository: &RepositoryName, body: Body) -> ApiResult {
     let body = LingeringBody::new(body);
-    if let (Some(digest), Some(from)) = (call.query.first("mount"), call.query.first("from")) {
+    if let Some(digest) = call.query.first("mount") {
         // A mount that can't be done is no error: the client uploads instead.
-        if let (Ok(digest), Ok(from)) = (digest.parse(), from.parse())
-            && call.api.registry.mount_blob(&from, repository, &digest).await?
+        if let Ok(digest) = digest.parse()
+            && mount(call, repository, &digest).await?
         {
             return Ok(created(call, repository, "blobs", &digest));
         }
@@ -37,6 +43,24 @@ pub(super) async fn start(call: &Call<'_>, repository: &RepositoryName, body: Bo
     };
     let status = call.api.registry.start_upload(repository, algorithm).await?;
     Ok(progress(call, repository, &status, accepted()))
+}
+
+/// Gives the repository a blob that another one has. The source that a request names has been authorized with it; where it
+/// names none, only repositories that the client may pull from are taken, so that nothing is learnt about the others.
+async fn mount(call: &Call<'_>, repository: &RepositoryName, digest: &Digest) -> ApiResult<bool> {
+    let registry = &call.api.registry;
+    let sources = match call.query.first("from") {
+        Some(from) => from.parse().into_iter().collect(),
+        // On a remote backend every look is a round trip, and the client's own upload soon cheaper.
+        None if registry.storage().capabilities().remote => Vec::new(),
+        None => registry.repositories_with_blob(digest, MOUNT_SOURCES_MAX, MOUNT_LOOKS_MAX).await?,
+    };
+    for source in sources {
+        if authorize::may_pull(call, &source).await && registry.mount_blob(&source, repository, digest).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Adds a chunk, or as docker does the whole layer in one stream.
