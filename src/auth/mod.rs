@@ -24,6 +24,7 @@ mod setup;
 pub mod silly;
 #[cfg(test)]
 mod testing;
+pub mod token;
 
 mod watched;
 
