@@ -4,6 +4,7 @@ mod outcome;
 mod request_info;
 
 pub mod api;
+pub mod debug;
 pub mod layers;
 pub mod server;
 

@@ -18,6 +18,7 @@ mod key;
 pub mod layout;
 pub mod local;
 pub mod memory;
+pub mod metered;
 mod object;
 
 pub use error::{ErrorKind, OptionalExt, Result, StorageError};

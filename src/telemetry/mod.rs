@@ -1,5 +1,66 @@
 //! What the server tells about itself: logs and metrics.
+//!
+//! The application log goes to standard error, the access log to standard output. Neither ever makes a request wait.
 
+mod access;
+mod clock;
+mod format;
+mod log;
+pub mod metrics;
+mod redact;
 mod request_id;
+mod scope;
+mod sink;
 
+use std::io;
+
+use tracing_subscriber::layer::SubscriberExt;
+
+pub use access::{AccessLine, AccessLog};
+pub use log::PANIC;
+pub use redact::redacted;
 pub use request_id::RequestId;
+pub use scope::{current_request, in_request};
+pub use sink::Sink;
+
+use crate::config::log::Log;
+
+/// The logs of this process. [`Logs::close`] writes out what still waits.
+pub struct Logs {
+    errors: Sink,
+    access: Option<Sink>,
+}
+
+impl Logs {
+    /// Sends every `tracing` record of this process to standard error as configured, and opens the access log unless it is
+    /// turned off. Can be done once.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
+    pub fn start(config: &Log) -> io::Result<Self> {
+        let errors = Sink::start("wharf-log", io::stderr())?;
+        let access = (!config.accesslog.disabled).then(|| Sink::start("wharf-access-log", io::stdout())).transpose()?;
+        let layer = log::LogLayer::new(config, errors.clone());
+        // A second start in one process (tests) keeps the first one's log.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
+        Ok(Self { errors, access })
+    }
+
+    /// The access log, unless it is turned off.
+    pub fn access(&self) -> Option<AccessLog> {
+        self.access.clone().map(AccessLog::new)
+    }
+
+    /// How many lines had to be dropped because nobody read them: application log, access log.
+    pub fn dropped(&self) -> (u64, u64) {
+        (self.errors.dropped(), self.access.as_ref().map_or(0, Sink::dropped))
+    }
+
+    /// Writes out what still waits; for the end of the process.
+    pub fn close(&self) {
+        if let Some(access) = &self.access {
+            access.close();
+        }
+        self.errors.close();
+    }
+}

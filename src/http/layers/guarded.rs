@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::body::Body as AxumBody;
 use http_body::{Body, Frame, SizeHint};
 
 pin_project_lite::pin_project! {
@@ -20,6 +21,13 @@ impl<B, G> Guarded<B, G> {
     /// Ties `guard` to `body`.
     pub fn new(body: B, guard: G) -> Self {
         Self { body, guard }
+    }
+}
+
+/// An answer that nobody guards.
+impl<B: From<AxumBody>, G> From<AxumBody> for Guarded<B, Option<G>> {
+    fn from(body: AxumBody) -> Self {
+        Self { body: B::from(body), guard: None }
     }
 }
 

@@ -4,15 +4,17 @@
 //! therefore costs a clock reading and a few stores, not a timer of its own.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
-use super::Limits;
+use crate::config::limits::Limits;
 
 /// What happens on one connection. Times are milliseconds since the connection was accepted, plus one; 0 is "not so".
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Activity {
     write_blocked_since: AtomicU64,
     /// Whether a request has been read on this connection.
     requests_seen: AtomicU32,
+    /// Whether a request was answered before all of its body had come.
+    body_left_unread: AtomicBool,
 }
 
 /// What to do with a connection now.
@@ -50,6 +54,7 @@ impl Activity {
             idle_since: AtomicU64::new(1),
             write_blocked_since: AtomicU64::new(0),
             requests_seen: AtomicU32::new(0),
+            body_left_unread: AtomicBool::new(false),
         }
     }
 
@@ -63,6 +68,11 @@ impl Activity {
         self.requests_seen.store(1, Relaxed);
         self.head_since.store(0, Relaxed);
         RequestGuard(Arc::clone(self))
+    }
+
+    /// A request has been answered without all of its body having been read, so this connection ends after the answer.
+    pub(super) fn body_left_unread(&self) {
+        self.body_left_unread.store(true, Relaxed);
     }
 
     fn bytes_read(&self) {
@@ -88,19 +98,20 @@ impl Activity {
             |since: u64, allowed: Duration| allowed.checked_sub(Duration::from_millis(now.saturating_sub(since)));
         let blocked = self.write_blocked_since.load(Relaxed);
         if blocked != 0 {
-            return left(blocked, limits.stall_timeout).map_or(Verdict::Stuck("it takes no more bytes"), Verdict::Wait);
+            return left(blocked, limits.response_idle_timeout.get())
+                .map_or(Verdict::Stuck("it takes no more bytes"), Verdict::Wait);
         }
         if self.requests.load(Relaxed) > 0 {
-            return Verdict::Wait(limits.stall_timeout.min(limits.header_timeout));
+            return Verdict::Wait(limits.response_idle_timeout.get().min(limits.request_header_timeout.get()));
         }
         let head = self.head_since.load(Relaxed);
         if head != 0 && !http2 {
-            return left(head, limits.header_timeout)
+            return left(head, limits.request_header_timeout.get())
                 .map_or(Verdict::Stuck("its headers took too long"), Verdict::Wait);
         }
         let first = self.requests_seen.load(Relaxed) == 0;
-        let allowed = if first { limits.header_timeout } else { limits.idle_timeout };
-        left(self.idle_since.load(Relaxed), allowed).map_or(Verdict::Idle, Verdict::Wait)
+        let allowed = if first { limits.request_header_timeout } else { limits.idle_timeout };
+        left(self.idle_since.load(Relaxed), allowed.get()).map_or(Verdict::Idle, Verdict::Wait)
     }
 }
 
@@ -118,8 +129,36 @@ impl Drop for RequestGuard {
 /// A stream whose reads and writes are noted.
 #[derive(Debug)]
 pub(super) struct Noted<S> {
-    pub(super) stream: S,
-    pub(super) activity: Arc<Activity>,
+    stream: S,
+    activity: Arc<Activity>,
+    /// Once our side is closed: how long to wait for the client to close its own.
+    linger: Option<Pin<Box<Sleep>>>,
+}
+
+/// A client that is still sending a body which nobody wants gets so long to read the answer and stop. Closing at once would
+/// make its kernel throw the answer away.
+const LINGER: Duration = Duration::from_secs(5);
+
+impl<S: AsyncRead + Unpin> Noted<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
+        Self { stream, activity, linger: None }
+    }
+
+    /// Reads and throws away, until the client closes or has had long enough.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let patience = self.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if patience.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scrap = [MaybeUninit::uninit(); 8192];
+        loop {
+            let mut buf = ReadBuf::uninit(&mut scrap);
+            match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Noted<S> {
@@ -133,7 +172,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noted<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Noted<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.activity.written(result.is_pending());
@@ -161,19 +200,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Noted<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        if self.activity.body_left_unread.load(Relaxed) {
+            ready!(self.poll_linger(cx));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Period;
 
     fn limits() -> Limits {
         Limits {
-            header_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(100),
-            stall_timeout: Duration::from_secs(20),
+            request_header_timeout: Period::secs(10),
+            idle_timeout: Period::secs(100),
+            response_idle_timeout: Period::secs(20),
             ..Limits::default()
         }
     }

@@ -6,19 +6,20 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::conn::auto;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service, ServiceExt};
 
 use super::activity::{Activity, Noted, RequestGuard, Verdict};
+use super::body::RequestBody;
 use super::stream::Stream;
-use super::{Limits, Settings};
+use crate::config::limits::Limits;
 use crate::http::RequestInfo;
 use crate::telemetry::RequestId;
 
@@ -34,24 +35,20 @@ const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What a service must be to be served: the layers of [`crate::http::layers`] around a router.
 pub trait Serve:
-    Service<Request<Incoming>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
+    Service<Request<Body>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
     + Clone
     + Send
     + Sync
     + 'static
 {
     /// The response's body.
-    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 }
 
 impl<S, B> Serve for S
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     type Body = B;
 }
@@ -67,33 +64,42 @@ pub(super) enum Protocol {
     Either,
 }
 
+/// Both protocols with their settings.
+pub(super) type Builder = auto::Builder<TokioExecutor>;
+
 /// The two protocols' settings, made once per server.
-pub(super) fn protocols(settings: &Settings) -> Builder<TokioExecutor> {
-    let limits = &settings.limits;
-    let mut builder = Builder::new(TokioExecutor::new());
+pub(super) fn protocols(limits: &Limits) -> Builder {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         // The one timer per connection of `Activity` does this, without a timer per request.
         .header_read_timeout(None)
         // The bound on a request head, and at the same time the largest piece of an upload that is read at once.
-        .max_buf_size(limits.header_bytes_max.max(READ_BUFFER_BYTES))
+        .max_buf_size(limits.header_bytes_max.as_usize().max(READ_BUFFER_BYTES))
         // Several small answers to pipelined requests leave in one write.
         .pipeline_flush(true);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.header_bytes_max).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.header_bytes_max.get()).unwrap_or(u32::MAX))
         .initial_stream_window_size(H2_STREAM_WINDOW_BYTES)
         .initial_connection_window_size(H2_CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(limits.streams_per_connection_max)
+        .max_concurrent_streams(limits.streams_max)
         .keep_alive_interval(H2_PING_EVERY)
         .keep_alive_timeout(H2_PING_TIMEOUT);
+    // Setting even the default makes the protocol's parser allocate per request.
+    if limits.headers_max != HEADERS_MAX_BUILT_IN {
+        builder.http1().max_headers(usize::try_from(limits.headers_max).unwrap_or(usize::MAX));
+    }
     builder
 }
 
 /// Large enough that an upload costs few system calls per megabyte, small enough to stay in the processor's cache.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
+
+/// What `hyper` allows by itself.
+const HEADERS_MAX_BUILT_IN: u32 = 100;
 
 /// What is known of a connection when its first byte has been read.
 pub(super) struct Connection {
@@ -104,19 +110,15 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves requests until the client or the server has enough. On `drain` the request under way is finished.
-    pub(super) async fn serve<S>(
-        self,
-        builder: &Builder<TokioExecutor>,
-        limits: &Limits,
-        stack: S,
-        mut drain: watch::Receiver<bool>,
-    ) where
+    pub(super) async fn serve<S>(self, builder: &Builder, limits: &Limits, stack: S, mut drain: watch::Receiver<bool>)
+    where
         S: Serve,
     {
         let activity = Arc::new(Activity::new());
         let tls = matches!(self.stream, Stream::Tls(_));
-        let service = PerRequest { stack, peer: self.peer, tls, activity: Arc::clone(&activity) };
-        let io = TokioIo::new(Noted { stream: self.stream, activity: Arc::clone(&activity) });
+        let idle_timeout = limits.body_idle_timeout.get();
+        let service = PerRequest { stack, peer: self.peer, tls, idle_timeout, activity: Arc::clone(&activity) };
+        let io = TokioIo::new(Noted::new(self.stream, Arc::clone(&activity)));
         let builder = match self.protocol {
             Protocol::Http1 => builder.clone().http1_only(),
             Protocol::Http2 => builder.clone().http2_only(),
@@ -124,7 +126,7 @@ impl Connection {
         };
         let http2 = self.protocol == Protocol::Http2;
         let mut connection = pin!(builder.serve_connection(io, service));
-        let mut watchdog = pin!(sleep(limits.header_timeout));
+        let mut watchdog = pin!(sleep(limits.request_header_timeout.get()));
         let mut leaving = false;
         loop {
             tokio::select! {
@@ -165,16 +167,18 @@ struct PerRequest<S> {
     stack: S,
     peer: Option<SocketAddr>,
     tls: bool,
+    idle_timeout: Duration,
     activity: Arc<Activity>,
 }
 
 impl<S: Serve> hyper::service::Service<Request<Incoming>> for PerRequest<S> {
     type Response = Response<Guarded<S::Body>>;
     type Error = Infallible;
-    type Future = Answer<tower::util::Oneshot<S, Request<Incoming>>>;
+    type Future = Answer<tower::util::Oneshot<S, Request<Body>>>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         let guard = self.activity.request();
+        let mut request = request.map(|body| RequestBody::wrap(body, &self.activity, self.idle_timeout));
         request.extensions_mut().insert(RequestInfo { id: RequestId::new(), peer: self.peer, tls: self.tls });
         Answer { inner: self.stack.clone().oneshot(request), guard: Some(guard) }
     }

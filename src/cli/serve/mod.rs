@@ -1,0 +1,108 @@
+//! `wharf serve`: puts the house together and runs it.
+
+mod listeners;
+mod parts;
+mod process;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::config::{Config, Loaded};
+use crate::health::Health;
+use crate::http::layers::{self, Recorder};
+use crate::http::{debug, server};
+use crate::telemetry::Logs;
+use crate::telemetry::metrics::Metrics;
+use listeners::Listeners;
+use parts::Parts;
+
+/// Why the server cannot start: one sentence that names the thing and the mend.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct StartError(String);
+
+impl StartError {
+    fn from(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the server until it is told to stop: by SIGTERM or SIGINT, after which requests under way may end.
+pub fn run(loaded: Loaded) -> ExitCode {
+    let outcome = Logs::start(&loaded.config.log).map_err(StartError::from).and_then(|logs| {
+        let outcome = run_logged(loaded, &logs);
+        logs.close();
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_logged(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
+    process::log_panics();
+    process::raise_file_limit();
+    let runtime = process::runtime(&loaded.config)?;
+    let outcome = runtime.block_on(serve(loaded, logs));
+    // Whatever still runs on a blocking thread now has lost its client.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
+    tracing::info!("configuration: {}", loaded.source);
+    for warning in &loaded.warnings {
+        tracing::warn!("configuration: {warning}");
+    }
+    let config = loaded.config;
+    let metrics = Arc::new(Metrics::new());
+    let parts = Parts::build(&config, &metrics).await?;
+    let listeners = Listeners::open(&config).await?;
+    let health = Arc::new(Health::new());
+    let recorder = Arc::new(Recorder { access: logs.access(), metrics: metrics.http() });
+    let stack = layers::stack(parts.router.clone(), &config.http.limits, Arc::clone(&health), recorder);
+
+    let (stop, drain) = watch::channel(false);
+    tokio::spawn(process::stop_on_signal(stop)?);
+    let settings = listeners.settings(&config);
+    if let Some(tls) = &settings.tls {
+        tokio::spawn(Arc::clone(tls).watch());
+    }
+    tell(&config, &parts, &listeners);
+    health.start(&config.health, &parts.storage);
+    if let Some(listener) = listeners.debug {
+        let prometheus = &config.http.debug.prometheus;
+        let path = prometheus.enabled.then_some(&*prometheus.path);
+        let router = debug::router(health, metrics, path);
+        tokio::spawn(server::serve(listener, server::Settings::default(), router, drain.clone()));
+    }
+    if server::serve(listeners.main, settings, stack, drain).await {
+        tracing::info!("stopped; every request was answered");
+    } else {
+        tracing::warn!("stopped; some requests took longer than http.draintimeout and were cut off");
+    }
+    Ok(())
+}
+
+/// The lines that operators look for after a start.
+fn tell(config: &Config, parts: &Parts, listeners: &Listeners) {
+    tracing::info!("storing in {}", parts.storage_place);
+    tracing::info!("auth: {}", parts.auth_kind);
+    if config.redis.addrs.is_empty() {
+        tracing::info!("redis not configured");
+    }
+    if parts.descriptors_cached {
+        tracing::info!("using inmemory blob descriptor cache");
+    }
+    if let Some(listener) = &listeners.debug {
+        tracing::info!("debug server listening on {}", listener.describe());
+    }
+    let tls = if listeners.tls.is_some() { ", tls" } else { "" };
+    tracing::info!("listening on {}{tls}", listeners.main.describe());
+}

@@ -1,0 +1,20 @@
+//! Which request the current task works for.
+
+use tokio::task_local;
+
+use super::RequestId;
+
+task_local! {
+    static CURRENT: RequestId;
+}
+
+/// Runs `work` (one poll of a request's future) so that every log record made in it carries the request's id. Work that is
+/// handed to another task or thread leaves the scope.
+pub fn in_request<T>(id: RequestId, work: impl FnOnce() -> T) -> T {
+    CURRENT.sync_scope(id, work)
+}
+
+/// The request that is being worked on, if one is.
+pub fn current_request() -> Option<RequestId> {
+    CURRENT.try_with(|id| *id).ok()
+}
