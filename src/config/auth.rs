@@ -146,16 +146,17 @@ pub struct Silly {
     pub service: String,
 }
 
-/// One access rule: these people may do these things in these repositories.
+/// One access rule: all of these may do all of that in any of those.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AccessRule {
-    /// Users by name; `anonymous` is whoever sent no credentials, `*` is everybody, with or without credentials. One or a list.
-    pub who: Strings,
-    /// Globs over repository names: `*` within one part of the name, `**` across parts, `?` one character, `{a,b}`, `[a-z]`.
+    /// Users by name. `*` and `anonymous` both mean everybody, logged in or not; `authenticated` is everybody who is logged in.
     /// One or a list.
+    pub who: Strings,
+    /// Globs over repository names: `*` and `?` within one component, `**` across components, `{a,b}`, `[a-z]`. One or a list.
     pub repositories: Strings,
-    /// What is allowed: `pull`, `push` (which includes cancelling an upload), `delete`, or `*` for all of them. One or a list.
+    /// `pull`; `push`, which includes pull; `delete`; `catalog`, the list of all repositories; `*`, which is all of them, the
+    /// catalog only in a rule for the repositories `**`. One or a list.
     pub actions: Strings,
 }
 

@@ -67,6 +67,13 @@ impl Report {
         self.mistakes.push(Notice { key: key.into(), origin: origin.clone(), sentence: sentence.into() });
     }
 
+    /// Whether a mistake was found at a key or below it.
+    pub(super) fn has_mistake(&self, key: &str) -> bool {
+        self.mistakes.iter().any(|mistake| {
+            mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     /// Adds a warning.
     pub(super) fn warning(&mut self, key: impl Into<String>, origin: &Origin, sentence: impl Into<String>) {
         self.warnings.push(Notice { key: key.into(), origin: origin.clone(), sentence: sentence.into() });

@@ -149,10 +149,8 @@ pub struct Cache {
     pub blobdescriptor: BlobDescriptorCache,
     /// Blob descriptors kept in memory at most; 0 sets no bound.
     pub blobdescriptorsize: u64,
-    /// Memory for manifests, which never change under their digest.
+    /// Memory for manifests, which never change under their digest; 0 keeps none.
     pub manifest_bytes_max: ByteSize,
-    /// How long a tag may be answered from memory although another server may have moved it meanwhile; 0 reads it every time.
-    pub tag_age_max: Period,
 }
 
 impl Default for Cache {
@@ -160,8 +158,7 @@ impl Default for Cache {
         Self {
             blobdescriptor: BlobDescriptorCache::default(),
             blobdescriptorsize: 10_000,
-            manifest_bytes_max: ByteSize::mib(32),
-            tag_age_max: Period::ZERO,
+            manifest_bytes_max: ByteSize::mib(16),
         }
     }
 }
@@ -230,9 +227,8 @@ pub struct ReadOnly {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Uploads {
-    /// Memory that one upload may fill with bytes that the storage has not taken yet.
-    pub upload_bytes_max: ByteSize,
-    /// Memory that all uploads together may fill so; an upload beyond it waits.
+    /// Memory that all uploads together may fill with bytes that the storage has not taken yet, as far as that is possible:
+    /// each one needs 128 KiB.
     pub memory_bytes_max: ByteSize,
     /// Smallest chunk that a client should send, told to it as `OCI-Chunk-Min-Length`; 0 tells nothing.
     pub chunk_bytes_min: ByteSize,
@@ -240,10 +236,6 @@ pub struct Uploads {
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self {
-            upload_bytes_max: ByteSize::mib(4),
-            memory_bytes_max: ByteSize::mib(64),
-            chunk_bytes_min: ByteSize::ZERO,
-        }
+        Self { memory_bytes_max: ByteSize::mib(16), chunk_bytes_min: ByteSize::ZERO }
     }
 }

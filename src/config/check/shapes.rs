@@ -58,7 +58,9 @@ impl Converter<'_> {
                 let full = join(key, name);
                 match section.field(name) {
                     Some(field) => {
-                        if let Some(value) = self.value(node, &field.shape, &full) {
+                        let value = self.value(node, &field.shape, &full);
+                        // What stood under an old name has been moved; left is at most an empty section.
+                        if let Some(value) = value.filter(|_| field.stands_for.is_none()) {
                             object.insert(name.clone(), value);
                         }
                     }
@@ -136,7 +138,13 @@ impl Converter<'_> {
             },
             Shape::Choice(words) => match choose(text, words) {
                 Some(word) => return Some(Json::from(word)),
-                None => Some(choice_hint(text, words)),
+                None => match tolerated(key, text) {
+                    Some((word, sentence)) => {
+                        self.report.warning(key, origin, format!("is {}, {sentence}", shown(text)));
+                        return Some(Json::from(word));
+                    }
+                    None => Some(choice_hint(text, words)),
+                },
             },
             Shape::Section(_) | Shape::Map(_) | Shape::List(_) | Shape::Any => {
                 self.report.mistake(key, origin, format!("is a single value, but must be {}", wanted(shape)));
@@ -160,6 +168,20 @@ fn bytes(text: &str, plain: bool) -> Option<ByteSize> {
 /// Words are compared without regard to case, as `distribution` compares log levels.
 fn choose<'a>(text: &str, words: &'a [Word]) -> Option<&'a str> {
     words.iter().map(|word| word.text.as_str()).find(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Words of older versions, and words that `distribution` starts with all the same: what is taken for them, and why.
+fn tolerated(key: &str, text: &str) -> Option<(&'static str, &'static str)> {
+    match (key, text) {
+        ("http.tls.minimumtls", "tls1.0" | "tls1.1") => {
+            Some(("tls1.2", "which is broken and not spoken any more; TLS 1.2 is the lowest version"))
+        }
+        ("storage.cache.blobdescriptor", "") => Some(("none", "which turns the cache off; write \"none\"")),
+        ("storage.cache.blobdescriptor", _) => {
+            Some(("none", "which is no cache; blob descriptors are not cached. Write \"inmemory\" or \"redis\""))
+        }
+        _ => None,
+    }
 }
 
 fn choice_hint(text: &str, words: &[Word]) -> String {

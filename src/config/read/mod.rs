@@ -9,6 +9,8 @@ mod toml;
 mod yaml;
 
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::fs::File;

@@ -39,7 +39,7 @@ pub(super) fn apply(environment: &[(String, String)], root: &mut Node, schema: &
 /// Why a name leads nowhere.
 enum Lost {
     /// No key of this section is called so.
-    Unknown { section: String, piece: String, known: Vec<String> },
+    Unknown { section: String, pieces: Vec<String>, known: Vec<String> },
     /// The key holds a single value; nothing lies below it.
     TooLong { key: String },
     /// What should be an index isn't, or leaves a gap.
@@ -89,7 +89,7 @@ impl Variable<'_> {
         let Some((field, used)) = found else {
             return Err(Lost::Unknown {
                 section: key.to_owned(),
-                piece: pieces.join("_"),
+                pieces: pieces.iter().map(|piece| (*piece).to_owned()).collect(),
                 known: section.keys().map(str::to_owned).collect(),
             });
         };
@@ -185,30 +185,7 @@ impl Variable<'_> {
             return self.report.warning("", &origin, sentence);
         }
         match lost {
-            Lost::Unknown { section, piece, known } => {
-                let meant = match nearest(&piece, known.iter().map(String::as_str)) {
-                    Some(meant) => format!("did you mean \"{}\"?", meant.to_uppercase()),
-                    None => format!("known there: {}", known.join(", ").to_uppercase()),
-                };
-                match section.as_str() {
-                    // Without its driver or its provider a server would not do what was asked.
-                    "storage" | "auth" => {
-                        self.report.mistake(
-                            "",
-                            &origin,
-                            format!("there is nothing called {piece} in {section}; {meant}"),
-                        );
-                    }
-                    "" => {
-                        self.report.warning("", &origin, format!("is no key of the configuration and ignored; {meant}"))
-                    }
-                    section => self.report.warning(
-                        "",
-                        &origin,
-                        format!("there is no {piece} in {section}; it is ignored; {meant}"),
-                    ),
-                }
-            }
+            Lost::Unknown { section, pieces, known } => self.explain_unknown(&section, &pieces, &known),
             Lost::TooLong { key } => {
                 let sentence = format!("{key} is a single value with nothing below it; the variable is ignored");
                 self.report.warning("", &origin, sentence);
@@ -220,6 +197,28 @@ impl Variable<'_> {
                 self.report.mistake("", &origin, sentence);
             }
             Lost::InTheWay => {}
+        }
+    }
+}
+
+impl Variable<'_> {
+    fn explain_unknown(&mut self, section: &str, pieces: &[String], known: &[String]) {
+        let first = pieces.first().cloned().unwrap_or_default();
+        // A key of one word, or one of Wharf's own that takes all the pieces that are left.
+        let meant =
+            [&first, &pieces.concat()].into_iter().find_map(|word| nearest(word, known.iter().map(String::as_str)));
+        let hint = match meant {
+            Some(meant) => format!("did you mean \"{}\"?", meant.to_uppercase()),
+            None => format!("known there: {}", known.join(", ").to_uppercase()),
+        };
+        let origin = self.origin();
+        match section {
+            // Without its driver or its provider a server would not do what was asked.
+            "storage" | "auth" => {
+                self.report.mistake("", &origin, format!("there is nothing called {first} in {section}; {hint}"));
+            }
+            "" => self.report.warning("", &origin, format!("is no key of the configuration and ignored; {hint}")),
+            _ => self.report.warning("", &origin, format!("there is no {first} in {section}; it is ignored; {hint}")),
         }
     }
 }

@@ -157,13 +157,15 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Span), ScanError>>> Reader<'a, I>
         let mut entries: Vec<(String, Node)> = Vec::new();
         let mut merged = Vec::new();
         loop {
-            let key = match self.next()? {
+            let (key, line) = match self.next()? {
                 Some((Event::MappingEnd, _)) | None => break,
-                Some((event, span)) => self.key(event, &span)?,
+                Some((event, span)) => (self.key(event, &span)?, span.start.line()),
             };
             let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             let Some((event, span)) = self.next()? else { break };
-            let node = self.node(event, span, &path, depth + 1)?;
+            let mut node = self.node(event, span, &path, depth + 1)?;
+            // A section begins at its first key; what one looks for is the line of its name.
+            node.origin = self.from.origin(line);
             if key == "<<" {
                 merged.push(node);
                 continue;

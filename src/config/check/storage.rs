@@ -1,0 +1,94 @@
+//! `storage`.
+
+use super::shapes::join;
+use super::{Checker, Dialect, drivers};
+use crate::config::Config;
+use crate::config::storage::{BlobDescriptorCache, Driver, Filesystem, Storage};
+
+/// Directory of the storage when nothing says otherwise.
+const DIRECTORY: &str = "wharf-data";
+
+/// The keys of `storage` that choose a driver.
+const DRIVERS: [&str; 8] = ["filesystem", "inmemory", "s3", "oss", "azure", "gcs", "swift", "plugin"];
+
+pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
+    one_driver(checker, &mut config.storage);
+    match config.storage.driver() {
+        Some(Driver::Filesystem(filesystem)) => {
+            let empty = filesystem.rootdirectory.as_os_str().is_empty();
+            let key = "storage.filesystem.rootdirectory";
+            checker.required(key, empty, "name a directory such as /var/lib/registry");
+        }
+        Some(driver) => drivers::check(checker, driver),
+        None => {}
+    }
+    cache(checker, config);
+    let purging = &config.storage.maintenance.uploadpurging;
+    if purging.enabled {
+        for (name, period) in [("age", purging.age), ("interval", purging.interval)] {
+            if period.is_zero() {
+                let key = join("storage.maintenance.uploadpurging", name);
+                checker.mistake(&key, format!("is {period}, but must be longer than nothing; or set enabled to false"));
+            }
+        }
+    }
+}
+
+/// Exactly one driver. Without any, Wharf's own files and no file at all mean a local directory; a file for `distribution`
+/// must name one, as it must there.
+fn one_driver(checker: &mut Checker<'_>, storage: &mut Storage) {
+    let given: Vec<&str> = DRIVERS.into_iter().filter(|driver| is_some(storage, driver)).collect();
+    match given.as_slice() {
+        [_] => {}
+        [] if checker.dialect == Dialect::Yaml => {
+            let mend = "no driver is given; name one, such as filesystem with its rootdirectory";
+            checker.mistake("storage", mend);
+        }
+        [] => {
+            let rootdirectory = DIRECTORY.into();
+            storage.filesystem = Some(Filesystem { rootdirectory, ..Filesystem::default() });
+        }
+        several => {
+            let places: Vec<String> = several
+                .iter()
+                .map(|driver| format!("{driver} ({})", checker.root.origin_of(&join("storage", driver))))
+                .collect();
+            let last = several.last().copied().unwrap_or_default();
+            let sentence = format!(
+                "there must be one driver, but there are {}; keep one. By environment, REGISTRY_STORAGE={last} replaces the \
+                 whole section of the file",
+                places.join(" and ")
+            );
+            checker.mistake("storage", sentence);
+        }
+    }
+}
+
+fn is_some(storage: &Storage, driver: &str) -> bool {
+    match driver {
+        "filesystem" => storage.filesystem.is_some(),
+        "inmemory" => storage.inmemory.is_some(),
+        "s3" => storage.s3.is_some(),
+        "oss" => storage.oss.is_some(),
+        "azure" => storage.azure.is_some(),
+        "gcs" => storage.gcs.is_some(),
+        "swift" => storage.swift.is_some(),
+        "plugin" => storage.plugin.is_some(),
+        _ => false,
+    }
+}
+
+fn cache(checker: &mut Checker<'_>, config: &Config) {
+    if config.storage.cache.blobdescriptor != BlobDescriptorCache::Redis {
+        return;
+    }
+    let key = "storage.cache.blobdescriptor";
+    if config.redis.addrs.is_empty() {
+        checker.mistake(key, "is \"redis\", but redis.addrs names no server; name one, or use \"inmemory\"");
+    } else {
+        checker.warning(key, "the cache in Redis is not active yet; blob descriptors are cached in memory");
+    }
+    if checker.is_given("storage.cache.blobdescriptorsize") {
+        checker.warning("storage.cache.blobdescriptorsize", "has no effect on a cache in Redis");
+    }
+}

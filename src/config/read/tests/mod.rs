@@ -1,0 +1,5 @@
+mod dialects;
+mod properties;
+mod recipes;
+mod variables;
+mod yaml;
