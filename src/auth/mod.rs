@@ -18,6 +18,7 @@ mod access;
 mod challenge;
 mod credential;
 pub mod htpasswd;
+mod keyed_hash;
 pub mod none;
 pub mod rules;
 mod setup;

@@ -33,11 +33,13 @@ pub(super) struct Content<T> {
     pub(super) value: Arc<T>,
     /// Why the file as it is now is not that content: it is gone, can't be read, can't be parsed.
     pub(super) problem: Option<Arc<str>>,
+    /// SHA-256 of the bytes that `value` was parsed from.
+    pub(super) digest: [u8; 32],
 }
 
 impl<T> Clone for Content<T> {
     fn clone(&self) -> Self {
-        Self { value: Arc::clone(&self.value), problem: self.problem.clone() }
+        Self { value: Arc::clone(&self.value), problem: self.problem.clone(), digest: self.digest }
     }
 }
 
@@ -59,7 +61,6 @@ struct Seen<T> {
 struct State {
     stamp: Stamp,
     settled: bool,
-    digest: [u8; 32],
 }
 
 /// What tells that a file was written to or replaced, without reading it.
@@ -81,8 +82,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
         let source = Arc::new(Source { path: path.into(), bytes_max, parse: Box::new(parse) });
         let at = Instant::now();
         let (bytes, state) = source.read()?;
-        let value = Arc::new((source.parse)(&bytes)?);
-        let seen = Seen { content: Content { value, problem: None }, at, state: Some(state) };
+        let seen = Seen { content: source.parse(&bytes)?, at, state: Some(state) };
         Ok(Self { source, seen: ArcSwap::from_pointee(seen), looking: Mutex::new(()) })
     }
 
@@ -110,9 +110,7 @@ impl<T: Send + Sync + 'static> Watched<T> {
                 content
             }
             // Only when the runtime is shutting down, or when `parse` has a bug.
-            Err(error) => {
-                Content { value: Arc::clone(&self.seen.load().content.value), problem: Some(error.to_string().into()) }
-            }
+            Err(error) => Content { problem: Some(error.to_string().into()), ..self.seen.load().content.clone() },
         }
     }
 }
@@ -126,8 +124,8 @@ impl<T> Source<T> {
                 if seen.content.problem.as_deref() != Some(problem.as_str()) {
                     tracing::error!("{problem}");
                 }
-                let value = Arc::clone(&seen.content.value);
-                Seen { content: Content { value, problem: Some(problem.into()) }, at, state: None }
+                let content = Content { problem: Some(problem.into()), ..seen.content.clone() };
+                Seen { content, at, state: None }
             }
         }
     }
@@ -140,11 +138,15 @@ impl<T> Source<T> {
             return Ok((seen.content.clone(), state));
         }
         let (bytes, state) = self.read()?;
-        if seen.state.is_some_and(|before| before.digest == state.digest) {
-            return Ok((seen.content.clone(), state));
+        if seen.content.digest == digest(&bytes) {
+            return Ok((Content { problem: None, ..seen.content.clone() }, state));
         }
-        let value = Arc::new((self.parse)(&bytes)?);
-        Ok((Content { value, problem: None }, state))
+        Ok((self.parse(&bytes)?, state))
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<Content<T>, String> {
+        let value = Arc::new((self.parse)(bytes)?);
+        Ok(Content { value, problem: None, digest: digest(bytes) })
     }
 
     fn metadata(&self) -> Result<Metadata, String> {
@@ -163,8 +165,7 @@ impl<T> Source<T> {
         if bytes.len() as u64 > self.bytes_max {
             return Err(self.problem(&format!("it has more than {} bytes", self.bytes_max)));
         }
-        let state = State { stamp, settled: stamp.is_settled(now), digest: Sha256::digest(&bytes).into() };
-        Ok((bytes, state))
+        Ok((bytes, State { stamp, settled: stamp.is_settled(now) }))
     }
 
     fn problem(&self, why: &dyn std::fmt::Display) -> String {
@@ -186,6 +187,10 @@ impl Stamp {
         let newest = self.modified.max(self.changed).0;
         u64::try_from(newest).unwrap_or(0).saturating_add(SETTLED_AFTER.as_secs()) < now.as_secs()
     }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Htpasswd {
 
     async fn users(&self, age_max: Duration) -> Result<Arc<Table>, AuthError> {
         match self.file.get(age_max).await {
-            Content { value, problem: None } => Ok(value),
+            Content { value, problem: None, .. } => Ok(value),
             Content { problem: Some(problem), .. } => Err(error(problem.to_string())),
         }
     }

@@ -16,9 +16,8 @@ mod tests;
 mod trust;
 mod verify;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
@@ -96,17 +95,18 @@ impl Token {
             return Err(SetupError::new("auth.token", problem));
         }
         let Options { realm, service, issuer, autoredirect_path, leeway, .. } = options;
-        let verifier = Verifier { allowed, expected: Expected { issuer, service, leeway } };
+        let verifier = Verifier::new(allowed, Expected { issuer, service, leeway });
+        let verifier = verifier.map_err(|problem| SetupError::new("auth.token", problem))?;
         Ok(Self { realm, autoredirect_path, bundle, key_set, verifier })
     }
 
     async fn trust(&self) -> Trust {
         let bundle = match &self.bundle {
-            Some(file) => Some(file.get(FILE_AGE_MAX).await.value),
+            Some(file) => Some(file.get(FILE_AGE_MAX).await),
             None => None,
         };
         let key_set = match &self.key_set {
-            Some(file) => Some(file.get(FILE_AGE_MAX).await.value),
+            Some(file) => Some(file.get(FILE_AGE_MAX).await),
             None => None,
         };
         Trust { bundle, key_set }
@@ -132,24 +132,18 @@ impl AuthProvider for Token {
             Credential::Bearer(token) if !token.is_empty() => token,
             _ => return Ok(self.challenge(&request, Refusal::new(None, "no Bearer token was sent"))),
         };
-        let verified = self.verifier.verify(token, &self.trust().await);
-        let claims = match verified {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let claims = match self.verifier.verify(token, &self.trust().await, now) {
             Ok(claims) => claims,
             Err(refusal) => return Ok(self.challenge(&request, refusal)),
         };
         let missing: Vec<&Access> = request.access.iter().filter(|access| !claims.grants(access)).collect();
         if missing.is_empty() {
-            return Ok(Decision::Granted { identity: Identity { name: claims.sub }, time_to_live: None });
+            return Ok(Decision::Granted { identity: Identity { name: claims.sub.clone() }, time_to_live: None });
         }
         let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
         let reason = format!("the token of {:?} does not grant {}", claims.sub, missing.join(" "));
         Ok(self.challenge(&request, Refusal::new(Some(TokenError::InsufficientScope), reason)))
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("realm", &self.realm).field("verifier", &self.verifier).finish_non_exhaustive()
     }
 }
 

@@ -127,3 +127,16 @@ async fn entries_for_one_resource_add_up_and_all_that_is_wanted_must_be_there() 
         assert!(reason.contains("does not grant"), "{reason}");
     }
 }
+
+#[tokio::test]
+async fn a_remembered_token_still_expires() {
+    let signer = Signer::new();
+    let server = Server::new(Some(signer.certificate.pem()), None);
+    let token = signer.plain(&claims("a", &["pull"]));
+    let trust = server.provider.trust().await;
+    let at = |seconds| server.provider.verifier.verify(&token, &trust, Duration::from_secs(seconds));
+    assert_eq!(at(now()).unwrap().sub, "ci");
+    assert_eq!(at(now() + 359).unwrap().sub, "ci");
+    assert!(at(now() + 365).unwrap_err().reason.contains("expired"));
+    assert!(at(now() - 80).unwrap_err().reason.contains("not valid yet"));
+}
