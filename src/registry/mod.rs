@@ -11,6 +11,8 @@ pub mod manifests;
 mod referrers;
 mod secret;
 mod tags;
+#[cfg(test)]
+mod tests;
 pub mod uploads;
 mod walk;
 
