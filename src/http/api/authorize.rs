@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method, header};
 use serde_json::json;
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiError;
 use super::route::Route;
 use crate::auth::{Access, Action, AuthRequest, Decision, Identity, Resource};

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
+use super::call::Call;
 use super::error::{ApiError, ApiResult};
 use super::location::Location;
 use super::query::Query;
@@ -18,14 +19,6 @@ use crate::oci::{ErrorCode, RepositoryName};
 /// Docker clients and proxy recipes look for this header, on refusals too.
 const API_VERSION: (HeaderName, HeaderValue) =
     (HeaderName::from_static("docker-distribution-api-version"), HeaderValue::from_static("registry/2.0"));
-
-/// A request on its way through the API: routed and authorized.
-pub(super) struct Call<'a> {
-    pub(super) api: &'a Arc<Api>,
-    pub(super) parts: &'a request::Parts,
-    pub(super) query: Query,
-    pub(super) location: Location,
-}
 
 /// Answers a request.
 pub(super) async fn answer(api: &Arc<Api>, request: Request<Body>) -> Response<Body> {

@@ -5,6 +5,7 @@
 //! an error looks like on the wire.
 
 mod authorize;
+mod call;
 mod conditional;
 mod dispatch;
 mod error;

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiError;
 use crate::oci::ErrorCode;
 

@@ -6,9 +6,9 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use super::manifests::{CONTENT_DIGEST, accepted, digest_value, must_be_deletable};
+use super::answers::{CONTENT_DIGEST, accepted, digest_value, must_be_deletable};
+use crate::http::api::call::Call;
 use crate::http::api::conditional::{etag, not_modified, range_applies};
-use crate::http::api::dispatch::Call;
 use crate::http::api::error::{ApiError, ApiResult};
 use crate::http::api::range::{self, Span, Wanted};
 use crate::oci::{Digest, ErrorCode, RepositoryName, media_type};

@@ -5,8 +5,8 @@ use axum::body::Body;
 use http::header::LINK;
 use serde_json::json;
 
-use super::base;
-use crate::http::api::dispatch::Call;
+use super::answers;
+use crate::http::api::call::Call;
 use crate::http::api::error::ApiResult;
 use crate::http::api::pagination::{PageRequest, next_link, out_of_range};
 use crate::registry::CatalogPage;
@@ -27,7 +27,7 @@ pub(super) async fn list(call: &Call<'_>) -> ApiResult {
         n => call.api.registry.catalog(request.last.as_deref(), n).await?,
     };
     let names: Vec<&str> = page.repositories.iter().map(|name| name.as_str()).collect();
-    let mut response = base::json(Body::from(format!("{}\n", json!({ "repositories": names }))));
+    let mut response = answers::json(Body::from(format!("{}\n", json!({ "repositories": names }))));
     if let (true, Some(last)) = (page.more, names.last()) {
         let link = next_link(call, "/_catalog", &[("last", last), ("n", &n.to_string())]);
         response.headers_mut().insert(LINK, link);

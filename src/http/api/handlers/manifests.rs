@@ -3,16 +3,16 @@
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, LOCATION};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
+use super::answers::{CONTENT_DIGEST, accepted, created, digest_value, must_be_deletable};
+use crate::http::api::call::Call;
 use crate::http::api::conditional::{etag, not_modified};
-use crate::http::api::dispatch::Call;
 use crate::http::api::error::{ApiError, ApiResult};
 use crate::http::api::lingering::LingeringBody;
-use crate::oci::{Digest, ErrorCode, Reference, RepositoryName, Tag};
+use crate::oci::{ErrorCode, Reference, RepositoryName, Tag};
 
-pub(super) const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 
@@ -74,40 +74,6 @@ pub(super) async fn delete(call: &Call<'_>, repository: &RepositoryName, referen
     Ok(accepted())
 }
 
-/// # Errors
-/// `UNSUPPORTED` where the operator has not allowed deleting.
-pub(super) fn must_be_deletable(call: &Call<'_>) -> ApiResult<()> {
-    if call.api.options.delete_enabled {
-        return Ok(());
-    }
-    let message = "deleting is disabled on this registry (storage.delete.enabled)";
-    Err(ApiError::new(ErrorCode::Unsupported).message(message.to_owned()))
-}
-
-/// 202 with nothing in it.
-pub(super) fn accepted() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::ACCEPTED;
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
-    response
-}
-
-/// 201 for new content, with where to pull it from and what it is called there.
-pub(super) fn created(call: &Call<'_>, repository: &RepositoryName, kind: &str, digest: &Digest) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::CREATED;
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, call.location.url(&format!("/{repository}/{kind}/{digest}")));
-    headers.insert(CONTENT_DIGEST, digest_value(digest));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
-    response
-}
-
-pub(super) fn digest_value(digest: &Digest) -> HeaderValue {
-    // A digest is letters, digits and a colon.
-    HeaderValue::try_from(digest.as_str()).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
 fn parse_reference(text: &str) -> ApiResult<Reference> {
     use crate::oci::reference::ReferenceError;
     text.parse().map_err(|error| match error {
@@ -135,7 +101,7 @@ async fn collect(call: &Call<'_>, mut body: LingeringBody) -> ApiResult<Bytes> {
         let message = format!("a manifest may have at most {bytes_max} bytes");
         ApiError::new(ErrorCode::ManifestTooLarge).message(message)
     };
-    if content_length(call).is_some_and(|length| length > bytes_max) {
+    if call.content_length().is_some_and(|length| length > bytes_max) {
         return Err(too_large());
     }
     let mut bytes = BytesMut::new();
@@ -147,9 +113,4 @@ async fn collect(call: &Call<'_>, mut body: LingeringBody) -> ApiResult<Bytes> {
         bytes.extend_from_slice(&frame);
     }
     Ok(bytes.freeze())
-}
-
-/// The announced length of a request's body.
-pub(super) fn content_length(call: &Call<'_>) -> Option<u64> {
-    call.parts.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -1,5 +1,6 @@
 //! One file per resource. A handler reads as the specification's sentence: parse, do, answer.
 
+mod answers;
 mod base;
 mod blobs;
 mod catalog;
@@ -11,7 +12,7 @@ mod uploads;
 use axum::body::Body;
 use http::{Method, Response};
 
-use super::dispatch::Call;
+use super::call::Call;
 use super::error::ApiResult;
 use super::route::Route;
 use crate::oci::RepositoryName;

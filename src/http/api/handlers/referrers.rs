@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, LINK};
 use http::{HeaderName, HeaderValue, Response};
 use serde_json::json;
 
-use crate::http::api::dispatch::Call;
+use crate::http::api::call::Call;
 use crate::http::api::error::{ApiError, ApiResult};
 use crate::http::api::pagination::{PageRequest, next_link};
 use crate::oci::{Digest, RepositoryName, media_type};

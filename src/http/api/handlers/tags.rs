@@ -4,8 +4,8 @@ use axum::body::Body;
 use http::header::LINK;
 use serde_json::json;
 
-use super::base;
-use crate::http::api::dispatch::Call;
+use super::answers;
+use crate::http::api::call::Call;
 use crate::http::api::error::ApiResult;
 use crate::http::api::pagination::{PageRequest, next_link};
 use crate::oci::RepositoryName;
@@ -22,7 +22,7 @@ pub(super) async fn list(call: &Call<'_>, repository: &RepositoryName) -> ApiRes
     };
     let tags: Vec<&str> = page.tags.iter().map(|tag| tag.as_str()).collect();
     let body = json!({"name": repository.as_str(), "tags": tags});
-    let mut response = base::json(Body::from(format!("{body}\n")));
+    let mut response = answers::json(Body::from(format!("{body}\n")));
     if let (true, Some(limit), Some(last)) = (page.more, limit, tags.last()) {
         let path = format!("/{repository}/tags/list");
         response.headers_mut().insert(LINK, next_link(call, &path, &[("last", last), ("n", &limit.to_string())]));

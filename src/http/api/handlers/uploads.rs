@@ -5,10 +5,10 @@ use futures_util::StreamExt as _;
 use http::header::{CONTENT_RANGE, LOCATION, RANGE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
+use super::answers::{accepted, created};
 use super::blobs::parse_digest;
-use super::manifests::{accepted, content_length, created};
 use crate::http::api::authorize;
-use crate::http::api::dispatch::Call;
+use crate::http::api::call::Call;
 use crate::http::api::error::{ApiError, ApiResult};
 use crate::http::api::lingering::LingeringBody;
 use crate::http::api::range::parse_content_range;
@@ -110,7 +110,7 @@ pub(super) async fn cancel(call: &Call<'_>, repository: &RepositoryName, id: &st
 }
 
 fn blob_body(call: &Call<'_>, body: LingeringBody) -> BlobBody {
-    BlobBody { stream: body.boxed(), bytes_expected: content_length(call) }
+    BlobBody { stream: body.boxed(), bytes_expected: call.content_length() }
 }
 
 /// An upload's id, and the proof that goes with it. A URL without the proof is taken, for proxies that lose queries: the id
@@ -137,7 +137,7 @@ fn chunk_start(call: &Call<'_>) -> ApiResult<Option<u64>> {
     if last < first {
         return Err(ApiError::new(ErrorCode::RangeInvalid).message("Content-Range ends before it begins".to_owned()));
     }
-    match content_length(call) {
+    match call.content_length() {
         Some(length) if Some(length) != (last - first).checked_add(1) => {
             let message = "Content-Length and Content-Range do not agree".to_owned();
             Err(ApiError::new(ErrorCode::SizeInvalid).message(message))
