@@ -6,9 +6,12 @@
 mod blobs;
 mod catalog;
 mod error;
+pub mod gc;
 mod links;
 pub mod manifests;
+mod pages;
 mod referrers;
+mod repositories;
 mod secret;
 mod tags;
 #[cfg(test)]

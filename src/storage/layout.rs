@@ -60,10 +60,19 @@ pub fn layers(name: &RepositoryName) -> StorageKey {
 pub const LAYERS: &str = "_layers";
 /// The name that a repository's directory of manifests has: where it is, there is a repository.
 pub const MANIFESTS: &str = "_manifests";
+/// The name that a repository's directory of uploads has.
+pub const UPLOADS: &str = "_uploads";
+/// The name that a repository's directory of referrers indexes has.
+pub const REFERRERS: &str = "_referrers";
 
 /// Grants a repository access to a blob.
 pub fn layer_link(name: &RepositoryName, digest: &Digest) -> StorageKey {
     key(format!("{ROOT}/repositories/{name}/{LAYERS}/{}/{}/link", digest.algorithm(), digest.hex()))
+}
+
+/// Beneath it the manifests and the tags of a repository.
+pub fn manifests(name: &RepositoryName) -> StorageKey {
+    key(format!("{ROOT}/repositories/{name}/{MANIFESTS}"))
 }
 
 /// Beneath it the manifests of a repository: `<alg>/<hex>/link`.
@@ -74,6 +83,11 @@ pub fn revisions(name: &RepositoryName) -> StorageKey {
 /// Beneath it the manifests of a repository that were pushed under one algorithm: `<hex>/link`.
 pub fn revisions_by(name: &RepositoryName, algorithm: Algorithm) -> StorageKey {
     key(format!("{ROOT}/repositories/{name}/{MANIFESTS}/revisions/{algorithm}"))
+}
+
+/// Beneath it everything about one manifest of a repository: its link, and in old data the signatures of schema 1.
+pub fn revision(name: &RepositoryName, digest: &Digest) -> StorageKey {
+    key(format!("{ROOT}/repositories/{name}/{MANIFESTS}/revisions/{}/{}", digest.algorithm(), digest.hex()))
 }
 
 /// Makes a manifest known in a repository.
@@ -91,6 +105,11 @@ pub fn tag(name: &RepositoryName, tag: &Tag) -> StorageKey {
     key(format!("{ROOT}/repositories/{name}/{MANIFESTS}/tags/{tag}"))
 }
 
+/// Beneath it everything that a tag ever pointed at: `<alg>/<hex>/link`.
+pub fn tag_index(name: &RepositoryName, tag: &Tag) -> StorageKey {
+    key(format!("{ROOT}/repositories/{name}/{MANIFESTS}/tags/{tag}/index"))
+}
+
 /// What a tag points at.
 pub fn tag_link(name: &RepositoryName, tag: &Tag) -> StorageKey {
     key(format!("{ROOT}/repositories/{name}/{MANIFESTS}/tags/{tag}/current/link"))
@@ -104,53 +123,57 @@ pub fn tag_index_link(name: &RepositoryName, tag: &Tag, digest: &Digest) -> Stor
 
 /// Beneath it the uploads in progress, by id.
 pub fn uploads(name: &RepositoryName) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_uploads"))
+    key(format!("{ROOT}/repositories/{name}/{UPLOADS}"))
 }
 
 /// Beneath it everything of one upload. `id` must be safe as a path component, which an upload id is.
 pub fn upload(name: &RepositoryName, id: &str) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_uploads/{id}"))
+    key(format!("{ROOT}/repositories/{name}/{UPLOADS}/{id}"))
 }
 
 /// When an upload began, RFC 3339 in UTC with whole seconds. Without it an upload is unknown.
 pub fn upload_started_at(name: &RepositoryName, id: &str) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_uploads/{id}/startedat"))
+    key(format!("{ROOT}/repositories/{name}/{UPLOADS}/{id}/startedat"))
 }
 
 /// The bytes of an upload so far, where the storage can append.
 pub fn upload_data(name: &RepositoryName, id: &str) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_uploads/{id}/data"))
+    key(format!("{ROOT}/repositories/{name}/{UPLOADS}/{id}/data"))
 }
 
 /// How far an upload is, and the state of its hashes.
 pub fn upload_state(name: &RepositoryName, id: &str) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_uploads/{id}/state"))
+    key(format!("{ROOT}/repositories/{name}/{UPLOADS}/{id}/state"))
 }
 
 /// One piece of an upload, where the storage can't append. `part` is a name that no other writer uses.
 pub fn upload_part(name: &RepositoryName, id: &str, part: &str) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_uploads/{id}/parts/{part}"))
+    key(format!("{ROOT}/repositories/{name}/{UPLOADS}/{id}/parts/{part}"))
 }
 
 /// Beneath it every referrers index of a repository.
 pub fn all_referrers(name: &RepositoryName) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_referrers"))
+    key(format!("{ROOT}/repositories/{name}/{REFERRERS}"))
 }
 
 /// Says that the referrers index of a repository covers what was there before the index was.
 pub fn referrers_complete(name: &RepositoryName) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_referrers/complete"))
+    key(format!("{ROOT}/repositories/{name}/{REFERRERS}/complete"))
 }
 
 /// Beneath it the manifests that have `subject` as their subject: `<alg>/<hex>/link`.
 pub fn referrers(name: &RepositoryName, subject: &Digest) -> StorageKey {
-    key(format!("{ROOT}/repositories/{name}/_referrers/{}/{}", subject.algorithm(), subject.hex()))
+    key(format!("{ROOT}/repositories/{name}/{REFERRERS}/{}/{}", subject.algorithm(), subject.hex()))
 }
 
 /// Says that the manifest `digest` has `subject` as its subject.
 pub fn referrer_link(name: &RepositoryName, subject: &Digest, digest: &Digest) -> StorageKey {
     let (algorithm, hex) = (subject.algorithm(), subject.hex());
-    key(format!("{ROOT}/repositories/{name}/_referrers/{algorithm}/{hex}/{}/{}/link", digest.algorithm(), digest.hex()))
+    key(format!(
+        "{ROOT}/repositories/{name}/{REFERRERS}/{algorithm}/{hex}/{}/{}/link",
+        digest.algorithm(),
+        digest.hex()
+    ))
 }
 
 /// The secret that signs upload tokens when the configuration names none: kept with the data, so that replicas agree.

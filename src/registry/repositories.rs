@@ -1,0 +1,149 @@
+//! Walking over everything that is kept below `repositories/`: for upkeep, which must not miss what the catalog leaves out.
+
+use super::Result;
+use super::pages::PAGE;
+use crate::oci::RepositoryName;
+use crate::storage::{ListPage, ListRequest, Shape, Storage, StorageKey, layout};
+
+/// A directory that holds something of a repository, even if it has no manifest, or a name that no repository can have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FoundRepository {
+    /// Its path below `repositories/`, which is its name if it is a repository.
+    pub path: String,
+    /// Whether it has a directory of manifests and tags.
+    pub manifests: bool,
+    /// Whether it has a directory of layer links.
+    pub layers: bool,
+    /// Whether it has a directory of referrers indexes.
+    pub referrers: bool,
+    /// Whether it has a directory of uploads.
+    pub uploads: bool,
+}
+
+impl FoundRepository {
+    /// Its name, unless no repository can be called so.
+    pub(super) fn name(&self) -> Option<RepositoryName> {
+        self.path.parse().ok()
+    }
+}
+
+/// The walk: a parent before its children, names in byte order. Costs one or two listings per directory and holds one page of
+/// names for every level that it is in.
+pub(super) struct RepositoryWalk<'a> {
+    storage: &'a dyn Storage,
+    stack: Vec<Level>,
+    started: bool,
+}
+
+/// One directory that the walk is in.
+struct Level {
+    path: String,
+    after: Option<String>,
+    /// Names already listed, the next one last.
+    pending: Vec<String>,
+    more: bool,
+}
+
+impl<'a> RepositoryWalk<'a> {
+    pub(super) fn new(storage: &'a dyn Storage) -> Self {
+        Self { storage, stack: Vec::new(), started: false }
+    }
+
+    /// The next directory that holds something; `None` at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<FoundRepository>> {
+        if !self.started {
+            self.started = true;
+            self.enter(String::new()).await?;
+        }
+        while let Some(level) = self.stack.last_mut() {
+            if let Some(name) = level.pending.pop() {
+                let path = if level.path.is_empty() { name } else { format!("{}/{name}", level.path) };
+                if let Some(found) = self.enter(path).await? {
+                    return Ok(Some(found));
+                }
+            } else if level.more {
+                let (path, after) = (level.path.clone(), level.after.take());
+                let page = self.list(&path, after).await?;
+                if let Some(level) = self.stack.last_mut() {
+                    level.fill(page);
+                }
+            } else {
+                self.stack.pop();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes into a directory, and says what of a repository is in it.
+    async fn enter(&mut self, path: String) -> Result<Option<FoundRepository>> {
+        // A key that is too long can't have been written either.
+        if Self::prefix(&path).is_none() {
+            return Ok(None);
+        }
+        let page = self.list(&path, None).await?;
+        // What belongs to the repository itself begins with '_', and '^' is the character before it.
+        let own = if page.more { Some(self.list(&path, Some("^".to_owned())).await?) } else { None };
+        let has = |name: &str| own.as_ref().unwrap_or(&page).entries.iter().any(|entry| entry.name == name);
+        let found = FoundRepository {
+            manifests: has(layout::MANIFESTS),
+            layers: has(layout::LAYERS),
+            referrers: has(layout::REFERRERS),
+            uploads: has(layout::UPLOADS),
+            path: path.clone(),
+        };
+        let mut level = Level { path, after: None, pending: Vec::new(), more: false };
+        level.fill(page);
+        self.stack.push(level);
+        Ok((found.manifests || found.layers || found.referrers || found.uploads).then_some(found))
+    }
+
+    fn prefix(path: &str) -> Option<StorageKey> {
+        let repositories = layout::repositories();
+        if path.is_empty() { Some(repositories) } else { repositories.join(path).ok() }
+    }
+
+    async fn list(&self, path: &str, after: Option<String>) -> Result<ListPage> {
+        let Some(prefix) = Self::prefix(path) else { return Ok(ListPage::default()) };
+        Ok(self.storage.list(&ListRequest { prefix, after, limit: PAGE, shape: Shape::Children }).await?)
+    }
+}
+
+impl Level {
+    fn fill(&mut self, page: ListPage) {
+        self.more = page.more;
+        self.after = page.entries.last().map(|entry| entry.name.clone());
+        let deeper = page.entries.into_iter().rev().filter(|entry| entry.object.is_none());
+        self.pending = deeper.map(|entry| entry.name).filter(|name| !name.starts_with('_')).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::storage::WriteOptions;
+    use crate::storage::memory::MemoryStorage;
+
+    #[tokio::test]
+    async fn finds_what_the_catalog_leaves_out() {
+        let storage = MemoryStorage::new();
+        let keys = ["a/_layers/x", "a/b/_uploads/x", "Bad Name/_manifests/x", "file", "a-z/q/_referrers/x"];
+        let many = (0..1100).map(|n| format!("many/n{n:04}/_manifests/x"));
+        for key in keys.into_iter().map(str::to_owned).chain(many).chain(["many/_layers/x".to_owned()]) {
+            let key = layout::repositories().join(&key).unwrap();
+            storage.put(&key, Bytes::new(), WriteOptions::default()).await.unwrap();
+        }
+        let mut walk = RepositoryWalk::new(&storage);
+        let mut found = Vec::new();
+        while let Some(next) = walk.next().await.unwrap() {
+            found.push(next);
+        }
+        let paths: Vec<&str> = found.iter().map(|found| found.path.as_str()).take(6).collect();
+        assert_eq!(paths, ["Bad Name", "a", "a/b", "a-z/q", "many", "many/n0000"]);
+        assert_eq!(found.len(), 5 + 1100);
+        assert!(found[0].manifests && found[0].name().is_none());
+        assert!(found[1].layers && !found[1].manifests);
+        assert!(found[2].uploads && found[3].referrers);
+    }
+}
