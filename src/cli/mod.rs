@@ -39,8 +39,8 @@ enum Command {
     },
     /// Delete blobs that no manifest uses. No upload may run meanwhile
     GarbageCollect {
-        /// The file that the server runs with
-        config: PathBuf,
+        /// The file that the server runs with; chosen as `serve` chooses it when absent
+        config: Option<PathBuf>,
         /// Only report what would be deleted
         #[arg(short, long)]
         dry_run: bool,
@@ -73,7 +73,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(loaded) => serve::run(loaded),
             Err(code) => code,
         },
-        Command::GarbageCollect { config, .. } => match config::load_or_explain(Some(config), name) {
+        Command::GarbageCollect { config, .. } => match config::load_or_explain(config, name) {
             Ok(_) => {
                 eprintln!("garbage-collect is not built yet");
                 ExitCode::FAILURE

@@ -23,12 +23,12 @@ pub struct Http {
     /// URL by which clients reach this server, such as `https://registry.example`. When set, it is used in every `Location`
     /// and `Link`, and forwarding headers are not looked at.
     pub host: String,
-    /// Key that signs the state of an upload. Every replica needs the same one. Without it a random one is made, and uploads
-    /// cannot be continued after a restart or on another replica.
+    /// Key that signs the state of an upload. Every replica needs the same one. Without it one is made and kept with the data,
+    /// where every replica on the same storage finds it.
     pub secret: Secret,
     /// Sends `Location` and `Link` without scheme and host.
     pub relativeurls: bool,
-    /// How long requests in progress may take to end after SIGTERM or SIGINT; 0 ends them at once.
+    /// How long requests in progress may take to end after SIGTERM or SIGINT; 0 gives them five seconds.
     pub draintimeout: Period,
     /// Headers added to every answer of the API, errors included.
     pub headers: BTreeMap<String, Strings>,

@@ -34,7 +34,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use read::{Inputs, Loaded, Source, load};
-pub use schema::{json_schema, reference};
+pub use schema::json_schema;
 pub use show::to_toml;
 pub use value::{ByteSize, Period, Secret, Strings};
 

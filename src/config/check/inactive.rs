@@ -8,6 +8,8 @@ use super::nearest::nearest;
 use super::shapes::join;
 use crate::config::Config;
 use crate::config::middleware::Piece;
+use crate::config::storage::Cache;
+use crate::config::value::ByteSize;
 
 /// Levels of a mail hook; an unknown word counts as `panic` in `distribution`.
 const HOOK_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
@@ -20,6 +22,7 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
     notifications(checker, config);
     middleware(checker, config);
     proxy(checker, config);
+    unused(checker, config);
     old(checker, config);
 }
 
@@ -91,6 +94,25 @@ fn proxy(checker: &mut Checker<'_>, config: &Config) {
         checker.mistake("proxy.remoteurl", sentence);
     } else if !proxy.username.is_empty() || !proxy.password.is_empty() || proxy.exec.is_some() {
         checker.warning("proxy", "has no effect without proxy.remoteurl");
+    }
+}
+
+/// Keys that tune or restrict what Wharf does in another way, or not at all yet.
+fn unused(checker: &mut Checker<'_>, config: &Config) {
+    if config.storage.tag.concurrencylimit != 0 {
+        checker.warning("storage.tag.concurrencylimit", "is not active yet; 16 tag links are read at the same time");
+    }
+    if config.storage.cache.blobdescriptorsize != Cache::default().blobdescriptorsize {
+        let sentence = "is not active yet; how much is cached in memory is bounded by storage.cache.manifest_bytes_max";
+        checker.warning("storage.cache.blobdescriptorsize", sentence);
+    }
+    if config.storage.uploads.chunk_bytes_min != ByteSize::ZERO {
+        checker.warning("storage.uploads.chunk_bytes_min", "is not active yet; chunks of any size are taken");
+    }
+    // A server that accepts what it was told to refuse is worse than one that does not start.
+    if !config.policy.repository.classes.is_empty() {
+        let sentence = "is not active yet; remove it to accept every class of content";
+        checker.mistake("policy.repository.classes", sentence);
     }
 }
 

@@ -88,7 +88,4 @@ fn cache(checker: &mut Checker<'_>, config: &Config) {
     } else {
         checker.warning(key, "the cache in Redis is not active yet; blob descriptors are cached in memory");
     }
-    if checker.is_given("storage.cache.blobdescriptorsize") {
-        checker.warning("storage.cache.blobdescriptorsize", "has no effect on a cache in Redis");
-    }
 }

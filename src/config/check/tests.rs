@@ -4,7 +4,8 @@ use super::super::read::testing::{toml, yaml, yaml_with};
 use crate::config::to_toml;
 
 /// Below a YAML file that names a local directory: text, and words of its one mistake.
-const MISTAKES: [(&str, &[&str]); 58] = [
+const MISTAKES: [(&str, &[&str]); 59] = [
+    ("policy: {repository: {classes: image}}", &["policy.repository.classes", "not active yet"]),
     ("http: {addr: localhost}", &["http.addr", "\"localhost\"", "port", "127.0.0.1:5000"]),
     ("http: {addr: '::1:5000'}", &["http.addr", "brackets"]),
     ("http: {net: udp}", &["http.net", "\"udp\"", "\"tcp\" or \"unix\""]),
@@ -92,7 +93,13 @@ fn every_mistake_is_one_sentence_with_its_key_its_place_and_its_mend() {
 }
 
 /// Words of the one warning that each of these earns; a server starts with them.
-const WARNINGS: [(&str, &[&str]); 21] = [
+const WARNINGS: [(&str, &[&str]); 24] = [
+    ("  tag: {concurrencylimit: 4}", &["storage.tag.concurrencylimit", "not active yet"]),
+    ("  cache: {blobdescriptorsize: 5}", &["storage.cache.blobdescriptorsize", "not active yet"]),
+    (
+        "http: {tls: {certificate: /c, key: /k, ciphersuites: [TLS_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305]}}",
+        &["http.tls.ciphersuites[0]", "weak"],
+    ),
     ("http: {host: registry.example}", &["http.host", "ignored", "https://registry.example"]),
     ("http: {draintimeout: -5s}", &["http.draintimeout", "negative"]),
     ("http: {debug: {prometheus: {enabled: true}}}", &["http.debug.prometheus.enabled", "http.debug.addr"]),

@@ -16,11 +16,11 @@ const OFFERED: [&str; 6] = [
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 ];
 
-/// Further suites that Go knows: those of TLS 1.3, which cannot be chosen, and weak ones, which are not spoken.
-const KNOWN: [&str; 17] = [
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_CHACHA20_POLY1305_SHA256",
+/// The suites of TLS 1.3, which are on whether they are named or not.
+const ALWAYS_ON: [&str; 3] = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"];
+
+/// Further suites that Go knows, and that are not spoken: no forward secrecy, or a cipher with known attacks.
+const WEAK: [&str; 16] = [
     "TLS_RSA_WITH_RC4_128_SHA",
     "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
     "TLS_RSA_WITH_AES_128_CBC_SHA",
@@ -31,6 +31,8 @@ const KNOWN: [&str; 17] = [
     "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
     "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
     "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
     "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
@@ -74,19 +76,21 @@ fn suites(checker: &mut Checker<'_>, tls: &Tls) {
     if tls.minimumtls == MinimumTls::Tls13 {
         return checker.warning(key, "has no effect: the suites of TLS 1.3 are not chosen by name");
     }
+    let mut usable = 0;
     for (index, suite) in tls.ciphersuites.iter().enumerate() {
         let key = format!("{key}[{index}]");
-        if KNOWN.contains(&suite.as_str()) {
-            checker.warning(
-                &key,
-                format!("{suite} is not offered: it is weak, or a suite of TLS 1.3, which is always on"),
-            );
-        } else if !OFFERED.contains(&suite.as_str()) {
+        // Go has two suites under a shorter name of its own.
+        let shortened = |name: &&str| name.strip_suffix("_SHA256") == Some(suite) && name.contains("CHACHA20");
+        if OFFERED.contains(&suite.as_str()) || OFFERED.iter().any(shortened) || ALWAYS_ON.contains(&suite.as_str()) {
+            usable += 1;
+        } else if WEAK.contains(&suite.as_str()) {
+            checker.warning(&key, format!("{suite} is weak and not offered"));
+        } else {
             let meant = nearest(suite, OFFERED).unwrap_or(OFFERED[3]);
             checker.mistake(&key, format!("{} is no cipher suite; did you mean \"{meant}\"?", shown(suite)));
         }
     }
-    if !tls.ciphersuites.iter().any(|suite| OFFERED.contains(&suite.as_str())) {
+    if usable == 0 {
         checker.mistake(key, format!("leaves no suite for TLS 1.2; add {}, or set minimumtls to tls1.3", OFFERED[3]));
     }
 }

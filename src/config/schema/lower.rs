@@ -14,7 +14,7 @@ pub(super) fn section(schema: &Json) -> Section {
 fn field(key: &str, schema: &Json) -> Field {
     Field {
         key: key.to_owned(),
-        summary: text(schema, "description"),
+        summary: sentence(schema),
         default: schema.get("default").cloned().unwrap_or(Json::Null),
         shape: shape(schema),
         stands_for: None,
@@ -23,6 +23,11 @@ fn field(key: &str, schema: &Json) -> Field {
 
 fn text(schema: &Json, member: &str) -> String {
     schema.get(member).and_then(Json::as_str).unwrap_or_default().to_owned()
+}
+
+/// The documentation of a struct's field on one line.
+fn sentence(schema: &Json) -> String {
+    text(schema, "description").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Every form that `schemars` gives the types of this configuration; anything unknown is [`Shape::Any`], which a test of the
@@ -61,7 +66,7 @@ fn shape(schema: &Json) -> Shape {
 }
 
 fn word(schema: &Json) -> Word {
-    Word { text: text(schema, "const"), summary: text(schema, "description") }
+    Word { text: text(schema, "const"), summary: sentence(schema) }
 }
 
 /// The type; of an optional value (`["boolean", "null"]`) the first.

@@ -2,19 +2,18 @@
 //!
 //! It is made from the structs of this module (by way of `schemars`), so that a key exists in one place only.
 
+mod json;
 mod lower;
 mod names;
+#[cfg(test)]
 mod reference;
 
 use std::sync::LazyLock;
 
-use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
 
-use super::Config;
-
+pub use json::json_schema;
 pub(super) use names::{VariableName, variable_name};
-pub use reference::reference;
 
 /// What may stand at a place of the configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,17 +95,11 @@ impl Section {
 /// The whole schema.
 pub(super) fn root() -> &'static Section {
     static ROOT: LazyLock<Section> = LazyLock::new(|| {
-        let mut root = lower::section(&json_schema());
+        let mut root = lower::section(&json::generated());
         names::add_old_names(&mut root);
         root
     });
     &ROOT
-}
-
-/// The schema as JSON Schema (draft 2020-12).
-pub fn json_schema() -> Json {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<Config>().to_value()
 }
 
 /// The field of a full key without indexes, such as `notifications.endpoints.url`.

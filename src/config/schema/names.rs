@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::{Field, Section, Shape};
 
 /// Names of older versions: the section, the name in it, the full key that it stands for today.
-const OLD_NAMES: [(&str, &str, &str); 8] = [
+pub(super) const OLD_NAMES: [(&str, &str, &str); 8] = [
     ("", "loglevel", "log.level"),
     ("", "hooks", "log.hooks"),
     ("storage", "s3aws", "storage.s3"),

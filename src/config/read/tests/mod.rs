@@ -1,4 +1,5 @@
 mod dialects;
+mod documents;
 mod properties;
 mod recipes;
 mod variables;

@@ -39,7 +39,7 @@ fn single_values_of_every_kind() {
         ("REGISTRY_HTTP_HEADERS", "{X-A: [b], X-C: d}"),
         ("REGISTRY_CATALOG_MAXENTRIES", "5"),
         ("REGISTRY_STORAGE_DELETE_ENABLED", "true"),
-        ("REGISTRY_STORAGE_CACHE_BLOBDESCRIPTORSIZE", "77"),
+        ("REGISTRY_TAGS_MAXTAGS", "77"),
     ])
     .silent();
     assert_eq!((config.log.level, config.log.formatter), (Level::Debug, Formatter::Logstash));
@@ -47,7 +47,7 @@ fn single_values_of_every_kind() {
     assert_eq!(&*config.http.tls.clientcas, ["/a.pem", "/b.pem"]);
     assert_eq!(&*config.http.headers["X-C"], ["d"]);
     assert!(!config.http.headers.contains_key("X-Content-Type-Options"), "the whole section was replaced");
-    assert_eq!((config.catalog.maxentries, config.storage.cache.blobdescriptorsize), (5, 77));
+    assert_eq!((config.catalog.maxentries, config.tags.maxtags), (5, 77));
     assert!(config.storage.delete.enabled);
 }
 
