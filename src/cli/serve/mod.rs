@@ -62,8 +62,9 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     }
     let config = loaded.config;
     let metrics = Arc::new(Metrics::new());
-    let parts = Parts::build(&config, &metrics).await?;
+    // The sockets first: a second server by mistake should end before it touches the data.
     let listeners = Listeners::open(&config).await?;
+    let parts = Parts::build(&config, &metrics).await?;
     let health = Arc::new(Health::new());
     let recorder = Arc::new(Recorder { access: logs.access(), metrics: metrics.http() });
     let stack = layers::stack(parts.router.clone(), &config.http.limits, Arc::clone(&health), recorder);

@@ -1,5 +1,6 @@
 //! One request and what became of it, told to the logs and the metrics when it is over.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,7 +40,11 @@ pub(super) struct Exchange {
     status: u16,
     response_type: Option<HeaderValue>,
     response_bytes: u64,
+    /// Size of the answer's body, where it is known before.
+    announced: Option<u64>,
     complete: bool,
+    /// Why the answer broke off, when that was not the client's doing.
+    failure: Option<String>,
     outcome: Option<Outcome>,
 }
 
@@ -62,11 +67,13 @@ impl Exchange {
             referer: get(REFERER),
             user_agent: get(USER_AGENT),
             content_type: get(CONTENT_TYPE),
-            request_bytes: content_length(headers),
+            request_bytes: content_length(headers).unwrap_or(0),
             status: CLIENT_GONE,
             response_type: None,
             response_bytes: 0,
+            announced: None,
             complete: false,
+            failure: None,
             outcome: None,
         }
     }
@@ -78,11 +85,13 @@ impl Exchange {
         self.response_type = response.headers().get(CONTENT_TYPE).cloned();
         let bodyless = self.method == Method::HEAD || matches!(self.status, 204 | 304);
         self.complete = bodyless || response.body().is_end_stream();
+        self.announced = content_length(response.headers()).or_else(|| response.body().size_hint().exact());
     }
 
-    /// A piece of the answer's body has been handed over.
+    /// A piece of the answer's body has been handed over. After the last byte that was announced nobody asks for more.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.response_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.complete |= self.announced.is_some_and(|announced| self.response_bytes >= announced);
     }
 
     /// All of it has.
@@ -90,51 +99,59 @@ impl Exchange {
         self.complete = true;
     }
 
+    /// The answer cannot be continued.
+    pub(super) fn failed(&mut self, error: &impl std::fmt::Display) {
+        self.failure = Some(error.to_string());
+    }
+
     pub(super) fn info(&self) -> RequestInfo {
         self.info
     }
 
     fn log(&self) {
-        let text = |value: &Option<HeaderValue>| {
-            value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let failed = self.status >= 400;
+        let failed = self.status >= 400 || self.failure.is_some();
         let message = if failed { "response completed with error" } else { "response completed" };
         let target = self.uri.path_and_query().map_or("*", |target| target.as_str());
-        let nothing = Outcome::default();
-        let outcome = self.outcome.as_ref().unwrap_or(&nothing);
-        let unless_empty = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let host = text(&self.host).or_else(|| self.uri.host().map(str::to_owned));
+        let host = text(&self.host).or_else(|| self.uri.host().map(Into::into));
+        let (referer, user_agent) = (text(&self.referer), text(&self.user_agent));
+        let (request_type, response_type) = (text(&self.content_type), text(&self.response_type));
+        let outcome = self.outcome.as_ref();
+        let repository = outcome.map(|outcome| &*outcome.repository).filter(|name| !name.is_empty());
+        let user = outcome.map(|outcome| &*outcome.user).filter(|name| !name.is_empty());
+        // "manifest unknown": the code in the words that operators know from `distribution`.
+        let code = outcome.and_then(|outcome| outcome.code);
+        let code = code.map(|code| code.as_str().to_ascii_lowercase().replace('_', " "));
+        let reason = self.failure.as_deref().or_else(|| outcome.and_then(|outcome| outcome.reason.as_deref()));
         macro_rules! record {
             ($level:ident) => {
                 tracing::$level!(
                     http.request.method = self.method.as_str(),
                     http.request.uri = &*redacted(target),
-                    http.request.host = host,
+                    http.request.host = host.as_deref(),
                     http.request.remoteaddr = self.info.peer.map(tracing::field::display),
-                    http.request.referer = text(&self.referer),
-                    http.request.useragent = text(&self.user_agent),
-                    http.request.contenttype = text(&self.content_type),
+                    http.request.referer = referer.as_deref(),
+                    http.request.useragent = user_agent.as_deref(),
+                    http.request.contenttype = request_type.as_deref(),
                     http.response.status = self.status,
                     http.response.written = self.response_bytes,
-                    http.response.contenttype = text(&self.response_type),
+                    http.response.contenttype = response_type.as_deref(),
                     http.response.duration = ?self.started.elapsed(),
-                    vars.name = unless_empty(&outcome.repository),
-                    auth.user.name = unless_empty(&outcome.user),
-                    err.code = outcome.code.map(|code| code.as_str().to_ascii_lowercase().replace('_', " ")),
-                    err.detail = outcome.reason.as_deref(),
+                    vars.name = repository,
+                    auth.user.name = user,
+                    err.code = code,
+                    err.detail = reason,
                     "{message}"
                 )
             };
         }
         // A client's mistakes, and the 401 and 404 that belong to every push, are no errors of the server.
-        if self.status >= 500 { record!(error) } else { record!(info) }
+        if self.status >= 500 || self.failure.is_some() { record!(error) } else { record!(info) }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.complete {
+        if !self.complete && self.failure.is_none() {
             self.status = CLIENT_GONE;
         }
         let (method, status) = (&self.method, self.status);
@@ -153,12 +170,17 @@ impl Drop for Exchange {
                 user_agent: self.user_agent.as_ref(),
             });
         }
-        if status >= 500 || tracing::enabled!(tracing::Level::INFO) {
+        if status >= 500 || self.failure.is_some() || tracing::enabled!(tracing::Level::INFO) {
             in_request(self.info.id, || self.log());
         }
     }
 }
 
-fn content_length(headers: &HeaderMap) -> u64 {
-    headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0)
+/// A header's value as far as it is text.
+fn text(value: &Option<HeaderValue>) -> Option<Cow<'_, str>> {
+    value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()))
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -1,6 +1,7 @@
 //! The outermost layer: gives each request its place in logs and metrics.
 
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -103,7 +104,7 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<B: http_body::Body<Data = Bytes>> http_body::Body for RecordedBody<B> {
+impl<B: http_body::Body<Data = Bytes, Error: Display>> http_body::Body for RecordedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -119,7 +120,7 @@ impl<B: http_body::Body<Data = Bytes>> http_body::Body for RecordedBody<B> {
                     exchange.complete();
                 }
             }
-            Some(Err(_)) => {}
+            Some(Err(error)) => exchange.failed(error),
             None => exchange.complete(),
         }
         Poll::Ready(frame)
