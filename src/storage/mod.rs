@@ -20,6 +20,7 @@ pub mod local;
 pub mod memory;
 pub mod metered;
 mod object;
+pub mod opendal;
 
 pub use error::{ErrorKind, OptionalExt, Result, StorageError};
 pub use key::StorageKey;

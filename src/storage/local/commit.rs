@@ -73,7 +73,7 @@ impl Transaction {
     fn add(&mut self, disk: &Disk, change: Change) -> Result<()> {
         match change {
             Change::Put { key, content } => {
-                let temp = stage(disk, &key, &content)?;
+                let temp = stage(disk, &key, std::slice::from_ref(&content))?;
                 self.place(temp, false, key, false);
             }
             Change::Assemble { parts, key } => match <[StorageKey; 1]>::try_from(parts) {
@@ -129,11 +129,11 @@ fn lock(file: &OwnedFd, part: &StorageKey) -> Result<()> {
 }
 
 /// Writes a small object apart.
-fn stage(disk: &Disk, key: &StorageKey, content: &Bytes) -> Result<TempFile> {
+fn stage(disk: &Disk, key: &StorageKey, pieces: &[Bytes]) -> Result<TempFile> {
     check_writable("put", key)?;
     let fail = |errno| writing(errno, "put", key);
     let temp = disk.temps.create().map_err(fail)?;
-    write_all_at(&temp.file, std::slice::from_ref(content), 0).map_err(fail)?;
+    write_all_at(&temp.file, pieces, 0).map_err(fail)?;
     Ok(temp)
 }
 
@@ -142,12 +142,12 @@ pub(super) async fn put(
     disk: &Arc<Disk>,
     syncer: &Arc<Syncer>,
     key: &StorageKey,
-    content: Bytes,
+    pieces: Vec<Bytes>,
     options: WriteOptions,
 ) -> Result<()> {
     let (disk, target) = (Arc::clone(disk), key.clone());
     transact(syncer, key, move || {
-        let temp = stage(&disk, &target, &content)?;
+        let temp = stage(&disk, &target, &pieces)?;
         if options.volatile {
             disk.place(temp, target.as_str(), options.if_absent).map_err(|errno| writing(errno, "put", &target))?;
             return Ok(None);

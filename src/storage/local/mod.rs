@@ -119,7 +119,7 @@ impl Storage for LocalStorage {
     async fn write(&self, key: &StorageKey, options: WriteOptions) -> Result<Box<dyn Writer>> {
         match options.append_at {
             Some(offset) => append::open(&self.disk, key, offset).await,
-            None => writer::open(&self.disk, &self.syncer, key, options).await,
+            None => writer::open(&self.disk, &self.syncer, key, options),
         }
     }
 
@@ -129,7 +129,7 @@ impl Storage for LocalStorage {
             writer.write(vec![content]).await?;
             return writer.finish().await.map(drop);
         }
-        commit::put(&self.disk, &self.syncer, key, content, options).await
+        commit::put(&self.disk, &self.syncer, key, vec![content], options).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {

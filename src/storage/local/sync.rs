@@ -172,7 +172,10 @@ struct Costs {
 }
 
 /// After so many seconds, half of what the way not taken had cost is forgotten.
-const HALF_LIFE_SECONDS: f64 = 10.0;
+const HALF_LIFE_SECONDS: f64 = 4.0;
+
+/// `syncfs` may take so much longer than the others together: it takes far less of the CPU.
+const WHOLE_BONUS: f64 = 2.0;
 
 impl Default for Costs {
     fn default() -> Self {
@@ -181,8 +184,8 @@ impl Default for Costs {
 }
 
 impl Costs {
-    fn whole_is_cheaper(&mut self, count: usize) -> bool {
-        self.whole < self.each * count as f64
+    fn whole_is_cheaper(&self, count: usize) -> bool {
+        self.whole < self.each * count as f64 * WHOLE_BONUS
     }
 
     fn learn(&mut self, whole: bool, count: usize, start: Instant) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rustix::io::Errno;
 
-use super::commit::{SHARED_SYNC_BYTES_MAX, Transaction, transact};
+use super::commit::{self, SHARED_SYNC_BYTES_MAX, Transaction, transact};
 use super::disk::Disk;
 use super::errors::{blocking, check_writable, writing};
 use super::sync::Syncer;
@@ -18,6 +18,9 @@ use crate::storage::{Result, StorageKey, WriteOptions, Writer};
 
 /// The most pieces in one system call: what Linux allows.
 const PIECES_MAX: usize = 1024;
+
+/// An object of at most so many bytes is written in one go when it is finished.
+const HELD_BYTES_MAX: u64 = 256 * 1024;
 
 /// Writes all of `pieces` at `offset`.
 pub(super) fn write_all_at(file: &OwnedFd, pieces: &[Bytes], mut offset: u64) -> rustix::io::Result<()> {
@@ -42,22 +45,22 @@ pub(super) fn write_all_at(file: &OwnedFd, pieces: &[Bytes], mut offset: u64) ->
 }
 
 /// Opens a new object for writing.
-pub(super) async fn open(
+pub(super) fn open(
     disk: &Arc<Disk>,
     syncer: &Arc<Syncer>,
     key: &StorageKey,
     options: WriteOptions,
 ) -> Result<Box<dyn Writer>> {
     check_writable("write", key)?;
-    let (disk, target) = (Arc::clone(disk), key.clone());
-    let (temp, disk) = blocking("write", key, move || {
-        let temp = disk.temps.create().map_err(|errno| writing(errno, "write", &target))?;
-        Ok((temp, disk))
-    })
-    .await?;
-    let out = WriteOut::new(&temp.file);
-    let (syncer, key) = (Arc::clone(syncer), key.clone());
-    Ok(Box::new(LocalWriter { disk, syncer, key, options, temp: Some(temp), out, at: 0 }))
+    let (disk, syncer, key) = (Arc::clone(disk), Arc::clone(syncer), key.clone());
+    Ok(Box::new(LocalWriter { disk, syncer, key, options, held: Held::default(), file: None, at: 0 }))
+}
+
+/// The beginning of an object, kept back until it is clear that it will be a large one.
+#[derive(Default)]
+struct Held {
+    pieces: Vec<Bytes>,
+    len: u64,
 }
 
 struct LocalWriter {
@@ -65,24 +68,48 @@ struct LocalWriter {
     syncer: Arc<Syncer>,
     key: StorageKey,
     options: WriteOptions,
-    /// `None` once it has been handed over.
-    temp: Option<TempFile>,
-    out: WriteOut,
+    held: Held,
+    /// Once there is more than is kept back.
+    file: Option<(TempFile, WriteOut)>,
     at: u64,
+}
+
+impl LocalWriter {
+    async fn flush(&mut self) -> Result<()> {
+        let pieces = std::mem::take(&mut self.held.pieces);
+        self.held.len = 0;
+        if self.file.is_none() {
+            let (disk, key) = (Arc::clone(&self.disk), self.key.clone());
+            let create = move || disk.temps.create().map_err(|errno| writing(errno, "write", &key));
+            let temp = blocking("write", &self.key, create).await?;
+            let out = WriteOut::new(&temp.file);
+            self.file = Some((temp, out));
+        }
+        if let Some((_, out)) = &mut self.file {
+            self.at = out.write(pieces, self.at, &self.key).await?;
+        }
+        Ok(())
+    }
 }
 
 #[async_trait]
 impl Writer for LocalWriter {
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
-        self.at = self.out.write(pieces, self.at, &self.key).await?;
-        Ok(())
+        self.held.len += pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        self.held.pieces.extend(pieces);
+        if self.file.is_none() && self.held.len <= HELD_BYTES_MAX && self.held.pieces.len() <= PIECES_MAX {
+            return Ok(());
+        }
+        self.flush().await
     }
 
     async fn finish(mut self: Box<Self>) -> Result<u64> {
-        let size = self.at;
-        let synced =
-            if self.options.volatile { true } else { self.out.settle(SHARED_SYNC_BYTES_MAX, &self.key).await? };
-        let Some(temp) = self.temp.take() else { return Ok(size) };
+        let Some((temp, mut out)) = self.file.take() else {
+            let (pieces, size) = (std::mem::take(&mut self.held.pieces), self.held.len);
+            commit::put(&self.disk, &self.syncer, &self.key, pieces, self.options).await?;
+            return Ok(size);
+        };
+        let synced = self.options.volatile || out.settle(SHARED_SYNC_BYTES_MAX, &self.key).await?;
         let (disk, key, options) = (Arc::clone(&self.disk), self.key.clone(), self.options);
         transact(&self.syncer, &self.key, move || {
             if options.volatile {
@@ -94,13 +121,13 @@ impl Writer for LocalWriter {
             Ok(Some(transaction))
         })
         .await?;
-        Ok(size)
+        Ok(self.at)
     }
 
     async fn abort(mut self: Box<Self>) -> Result<()> {
-        let temp = self.temp.take();
+        let file = self.file.take();
         blocking("abort", &self.key.clone(), move || {
-            drop(temp);
+            drop(file);
             Ok(())
         })
         .await
@@ -110,8 +137,8 @@ impl Writer for LocalWriter {
 impl Drop for LocalWriter {
     fn drop(&mut self) {
         // Removing a large file takes a while: not on the asynchronous thread, as long as there is another one.
-        if let (Some(temp), Ok(runtime)) = (self.temp.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn_blocking(move || drop(temp));
+        if let (Some(file), Ok(runtime)) = (self.file.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(file));
         }
     }
 }

@@ -1,0 +1,179 @@
+//! Storage through an OpenDAL operator: object stores, and whatever else it speaks to.
+//!
+//! Only its public `Operator` is used; its inner interface changes with every minor version. Around it stand what a remote
+//! service needs: a limit of concurrent calls, a time limit for each, and retries with jitter where repeating a call is
+//! harmless (see [`client`]).
+//!
+//! What is deliberately not used: *append* (advertised for S3, where it loses data silently), *rename* but on file systems,
+//! and conditions that were not proved: some stores accept `If-None-Match` and ignore it, so
+//! [`OpendalOptions::conditional_put`] has to be told by whoever has tried it.
+//!
+//! The `fs` service is for tests and comparison, [`super::local`] is the real thing: through OpenDAL, directories are not made
+//! durable and empty ones stay behind (no listing shows them). It must be given an `atomic_write_dir` outside its root.
+
+mod client;
+mod compose;
+mod list;
+mod quirks;
+mod reader;
+mod writer;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::opendal::{Operator, options};
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use super::{
+    ByteRange, Capabilities, ErrorKind, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Storage, StorageError,
+    StorageKey, WriteOptions, Writer,
+};
+use client::Client;
+use quirks::Quirks;
+
+/// How an operator is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpendalOptions {
+    /// Whether a conditional write lets exactly one of several writers win: proved, not advertised. `None` leaves it to what is
+    /// known of the service, which is nothing for remote ones.
+    pub conditional_put: Option<bool>,
+    /// How many calls are under way at a time; others wait.
+    pub calls_max: NonZeroUsize,
+    /// How long one call may take; for a stream, each piece of it.
+    pub call_time_max: Duration,
+    /// How often a harmless call is tried in all.
+    pub attempts_max: NonZeroUsize,
+    /// The size of the first parts of a large object. Later ones are larger, so that 10,000 parts are enough for all that a
+    /// store takes. At least 5 MiB on S3.
+    pub part_bytes: usize,
+    /// How many parts of one object are sent at a time. Each is held in memory until it has arrived.
+    pub parts_concurrent: NonZeroUsize,
+}
+
+impl Default for OpendalOptions {
+    fn default() -> Self {
+        Self {
+            conditional_put: None,
+            calls_max: NonZeroUsize::MIN.saturating_add(99),
+            call_time_max: Duration::from_secs(60),
+            attempts_max: NonZeroUsize::MIN.saturating_add(3),
+            part_bytes: 8 * 1024 * 1024,
+            parts_concurrent: NonZeroUsize::MIN.saturating_add(1),
+        }
+    }
+}
+
+/// Keeps objects wherever an operator puts them.
+pub struct OpendalStorage {
+    name: String,
+    client: Arc<Client>,
+}
+
+impl OpendalStorage {
+    /// A storage over `operator`, which brings its root or key prefix with it. `name` is the backend's, as in the configuration.
+    pub fn new(operator: Operator, name: impl Into<String>, options: OpendalOptions) -> Self {
+        let quirks = Quirks::of(&operator, &options);
+        Self { name: name.into(), client: Arc::new(Client::new(operator, options, quirks)) }
+    }
+
+    async fn delete_one_by_one(&self, keys: &[StorageKey]) -> Result<()> {
+        for key in keys {
+            // As a path, a directory would be deleted too.
+            match self.stat(key).await {
+                Ok(_) => {
+                    let path = self.client.path("delete", key)?;
+                    self.client.retry("delete", key, || self.client.operator.delete(path)).await?;
+                }
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Storage for OpendalStorage {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let (client, can) = (&self.client, self.client.operator.info().capability());
+        Capabilities {
+            append: false,
+            conditional_put: client.quirks.conditional_put,
+            server_side_assemble: client.quirks.renames || client.quirks.copies || can.write_can_copy_from,
+            presign: false,
+            remote: client.quirks.remote,
+        }
+    }
+
+    async fn stat(&self, key: &StorageKey) -> Result<ObjectMeta> {
+        self.client.stat("stat", key).await
+    }
+
+    async fn get(&self, key: &StorageKey, bytes_max: u64) -> Result<Bytes> {
+        let mut stream = self.read(key, ByteRange::ALL).await?;
+        if stream.meta.size > bytes_max {
+            return Err(StorageError::new(ErrorKind::TooLarge, "get", key));
+        }
+        let mut whole = BytesMut::new();
+        while let Some(piece) = stream.body.next().await {
+            let piece = piece?;
+            if whole.is_empty() && piece.len() as u64 == stream.meta.size {
+                return Ok(piece);
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    async fn read(&self, key: &StorageKey, range: ByteRange) -> Result<ReadStream> {
+        reader::open(&self.client, key, range).await
+    }
+
+    async fn write(&self, key: &StorageKey, options: WriteOptions) -> Result<Box<dyn Writer>> {
+        if options.append_at.is_some() {
+            return Err(StorageError::new(ErrorKind::Unsupported, "append", key));
+        }
+        Ok(Box::new(writer::PartWriter::new(&self.client, key, options.if_absent)?))
+    }
+
+    async fn delete(&self, keys: &[StorageKey]) -> Result<()> {
+        let Some(first) = keys.first() else { return Ok(()) };
+        if self.client.quirks.directories {
+            return self.delete_one_by_one(keys).await;
+        }
+        let paths: Vec<&str> = keys.iter().map(|key| self.client.path("delete", key)).collect::<Result<_>>()?;
+        self.client.retry("delete", first, || self.client.operator.delete_iter(paths.clone())).await
+    }
+
+    async fn delete_prefix(&self, prefix: &StorageKey) -> Result<()> {
+        let path = format!("{}/", self.client.path("delete prefix", prefix)?);
+        // On a file system, a file of this name would be deleted too.
+        if self.client.quirks.directories && !matches!(self.stat(prefix).await, Err(error) if error.is_not_found()) {
+            return Ok(());
+        }
+        let recursive = || options::DeleteOptions { recursive: true, ..Default::default() };
+        self.client.retry("delete prefix", prefix, || self.client.operator.delete_options(&path, recursive())).await
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<ListPage> {
+        list::page(&self.client, request).await
+    }
+
+    async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {
+        compose::copy(&self.client, from, to).await
+    }
+
+    async fn assemble(&self, parts: &[StorageKey], key: &StorageKey) -> Result<()> {
+        compose::assemble(&self.client, parts, key).await
+    }
+}
+
+#[cfg(test)]
+mod tests;
