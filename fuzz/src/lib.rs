@@ -4,14 +4,23 @@
 //! `tests/fuzz_targets.rs` of the main package includes this file and runs every target over the seeds in `seeds/` and
 //! over random bytes, so that the targets keep compiling and keep holding where no fuzzer is installed.
 
+use wharf::auth::htpasswd::Table;
+use wharf::auth::token::{Claims, Jws, KeyReference};
+use wharf::auth::{Access, Action, Resource};
 use wharf::oci::{Digest, Hasher, Manifest, Reference, RepositoryName, Tag};
 
 /// A fuzz target: takes any bytes, and panics on a finding.
 pub type Target = fn(&[u8]);
 
 /// Every target under the name of its file in `fuzz_targets/` and of its folder in `seeds/`.
-pub const TARGETS: &[(&str, Target)] =
-    &[("digest", digest), ("manifest", manifest), ("repository_name", repository_name), ("reference", reference)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("digest", digest),
+    ("manifest", manifest),
+    ("repository_name", repository_name),
+    ("reference", reference),
+    ("htpasswd", htpasswd),
+    ("jwt", jwt),
+];
 
 /// Repository names: what is accepted is safe as a path inside the storage.
 pub fn repository_name(data: &[u8]) {
@@ -56,6 +65,31 @@ pub fn manifest(data: &[u8]) {
     let size = u64::try_from(data.len()).unwrap_or(u64::MAX);
     let descriptor = stored.referrer_descriptor(Hasher::digest(wharf::oci::Algorithm::CANONICAL, data), size);
     assert_eq!(descriptor.media_type, stored.kind.media_type());
+}
+
+/// htpasswd files: what can't be used is told with its line, and every hash that can be is bcrypt.
+pub fn htpasswd(data: &[u8]) {
+    let (table, remarks) = Table::parse(data);
+    let lines = data.split(|byte| *byte == b'\n');
+    assert!(remarks.iter().all(|remark| (1..=lines.clone().count()).contains(&remark.line)));
+    assert_eq!(table.hash(""), None);
+    for user in lines.filter_map(|line| text(line)?.trim().split(':').next()) {
+        assert!(table.hash(user).is_none_or(|hash| hash.starts_with("$2") && hash.len() == 60));
+    }
+}
+
+/// Tokens: what is taken apart is what was signed, claims are read from nothing but a JSON object, and `*` is everything.
+pub fn jwt(data: &[u8]) {
+    let Some(Ok(jws)) = text(data).map(Jws::parse) else { return };
+    assert_eq!(jws.signed, &data[..jws.signed.len()]);
+    assert_eq!(data[jws.signed.len()], b'.');
+    if let Ok(KeyReference::Chain(chain)) = jws.header.key_reference() {
+        assert!((1..=8).contains(&chain.len()));
+    }
+    let Ok(claims) = Claims::parse(&jws.payload) else { return };
+    assert!(jws.payload.trim_ascii().starts_with(b"{"));
+    let grants = |action| claims.grants(&Access { resource: Resource::Catalog, action });
+    assert!(!grants(Action::All) || grants(Action::Pull) && grants(Action::Push) && grants(Action::Delete));
 }
 
 fn text(data: &[u8]) -> Option<&str> {

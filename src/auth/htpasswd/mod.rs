@@ -16,7 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::passwords::Passwords;
-use self::table::Table;
+pub use self::table::{Remark, Table};
 use super::challenge::{check_quotable, quoted};
 use super::credential::{Basic, Credential};
 use super::watched::{Content, Watched};
@@ -63,7 +63,7 @@ impl Htpasswd {
             for remark in remarks {
                 tracing::warn!(file = shown, line = remark.line, "htpasswd line grants nothing: {}", remark.problem);
             }
-            tracing::info!(file = shown, users = table.len(), "htpasswd file read");
+            tracing::info!(file = shown, users = table.user_count(), "htpasswd file read");
             Ok(table)
         };
         let file = Watched::open(&options.path, FILE_BYTES_MAX, parse).map_err(|problem| {

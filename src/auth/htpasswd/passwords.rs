@@ -45,7 +45,7 @@ impl Passwords {
 
     /// Whether this password has been verified against the hash that the user has now.
     pub(super) fn remembers(&self, users: &Table, basic: &Basic) -> bool {
-        users.hash(&basic.user).is_some_and(|hash| self.verified.contains_key(&self.proof(basic, hash)))
+        users.hash(&basic.user).is_some_and(|hash| self.verified.get(&self.proof(basic, hash)).is_some())
     }
 
     /// Verifies a password with bcrypt, when a turn is free. Fails when too many wait already, or after [`WAIT_MAX`].

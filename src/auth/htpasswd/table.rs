@@ -13,7 +13,7 @@ const COST_MIN: u32 = 4;
 const COST_WITHOUT_USERS: u32 = 10;
 
 /// The users of a file at one moment.
-pub(super) struct Table {
+pub struct Table {
     /// `None`: the user's hash can't be used, so no password matches.
     users: HashMap<String, Option<Bcrypt>>,
     /// The highest cost among the hashes: what every refusal costs.
@@ -27,18 +27,18 @@ struct Bcrypt {
 
 /// A line that grants nothing, although it was meant to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Remark {
+pub struct Remark {
     /// Counted from 1.
-    pub(super) line: usize,
+    pub line: usize,
     /// What is wrong with it. Never its text, which may hold a password.
-    pub(super) problem: &'static str,
+    pub problem: &'static str,
 }
 
 impl Table {
     /// Reads `user:hash` lines. Blanks around a line are trimmed; empty lines and those that begin with `#` are skipped; of
     /// several lines for a user the last counts. A line that can't be used is told in the remarks and grants nothing; the
     /// others still count, because one slip of the operator must not lock everybody out.
-    pub(super) fn parse(file: &[u8]) -> (Self, Vec<Remark>) {
+    pub fn parse(file: &[u8]) -> (Self, Vec<Remark>) {
         let mut users = HashMap::new();
         let mut remarks = Vec::new();
         let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
@@ -60,18 +60,18 @@ impl Table {
         (Self { users, cost_max }, remarks)
     }
 
-    /// How many users there are.
-    pub(super) fn len(&self) -> usize {
+    /// How many users there are, those who can't log in included.
+    pub fn user_count(&self) -> usize {
         self.users.len()
     }
 
     /// The stored hash of a user who can log in.
-    pub(super) fn hash(&self, user: &str) -> Option<&str> {
+    pub fn hash(&self, user: &str) -> Option<&str> {
         self.users.get(user)?.as_ref().map(|hash| &*hash.text)
     }
 
     /// Checks a password. Takes as long as bcrypt takes: milliseconds to seconds of CPU.
-    pub(super) fn verify(&self, user: &str, password: &[u8]) -> bool {
+    pub fn verify(&self, user: &str, password: &[u8]) -> bool {
         self.verify_with(user, password, |password, hash| bcrypt::verify(password, hash).unwrap_or(false))
     }
 
@@ -182,7 +182,7 @@ mod tests {
         let text = format!("\u{feff}# users\r\n\r\n  ci:{old}  \r\n\tother:{old}\r\nci:{new}\r\n");
         let (table, remarks) = parse(&text);
         assert_eq!(remarks, []);
-        assert_eq!(table.len(), 2);
+        assert_eq!(table.user_count(), 2);
         assert!(table.verify("ci", b"new") && !table.verify("ci", b"old"));
         assert!(table.verify("other", b"old"));
     }
@@ -252,14 +252,14 @@ mod tests {
         fn any_bytes_are_read_without_panic(file in prop::collection::vec(any::<u8>(), 0..400)) {
             let lines = file.split(|byte| *byte == b'\n').count();
             let (table, remarks) = Table::parse(&file);
-            prop_assert!(table.len() + remarks.len() <= 2 * lines);
+            prop_assert!(table.user_count() + remarks.len() <= 2 * lines);
             prop_assert!(remarks.iter().all(|remark| (1..=lines).contains(&remark.line)));
         }
 
         #[test]
         fn a_line_is_split_at_its_first_colon(user in "[!-9;-~&&[^#]][!-9;-~]{0,20}", hash in "[!-~]{0,70}") {
             let (table, remarks) = Table::parse(format!("{user}:{hash}").as_bytes());
-            prop_assert_eq!(table.len(), 1);
+            prop_assert_eq!(table.user_count(), 1);
             prop_assert!(table.users.contains_key(&user));
             prop_assert_eq!(table.hash(&user).is_some(), remarks.is_empty());
         }

@@ -9,12 +9,12 @@ use super::jws::object;
 
 /// The claims of a token whose signature is good.
 #[derive(Debug, Deserialize)]
-pub(super) struct Claims {
+pub struct Claims {
     #[serde(default, deserialize_with = "or_default")]
     iss: String,
     /// The user; empty when the token was made for nobody in particular.
     #[serde(default, deserialize_with = "or_default")]
-    pub(super) sub: String,
+    pub sub: String,
     #[serde(default, deserialize_with = "or_default")]
     aud: Audience,
     /// Seconds since 1970, as the other times. Absent means expired.
@@ -55,7 +55,7 @@ pub(super) struct Expected {
 
 impl Claims {
     /// Reads the claims. A member that stands there twice is refused: two readers could take two different ones.
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, String> {
+    pub fn parse(payload: &[u8]) -> Result<Self, String> {
         object(payload).map_err(|problem| format!("the token's claims: {problem}"))
     }
 
@@ -83,7 +83,7 @@ impl Claims {
     }
 
     /// Whether the token grants this. Several entries for one resource add up; `*` grants every action.
-    pub(super) fn grants(&self, access: &Access) -> bool {
+    pub fn grants(&self, access: &Access) -> bool {
         self.access.iter().any(|entry| {
             entry.kind == access.resource.kind()
                 && entry.name == access.resource.name()

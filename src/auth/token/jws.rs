@@ -13,21 +13,25 @@ const CHAIN_CERTIFICATES_MAX: usize = 8;
 
 /// A token taken apart. Nothing in it has been verified.
 #[derive(Debug)]
-pub(super) struct Jws<'a> {
-    pub(super) header: Header,
+pub struct Jws<'a> {
+    /// What it says about its signature.
+    pub header: Header,
     /// The claims' JSON.
-    pub(super) payload: Vec<u8>,
+    pub payload: Vec<u8>,
     /// What the signature is over.
-    pub(super) signed: &'a [u8],
-    pub(super) signature: Vec<u8>,
+    pub signed: &'a [u8],
+    /// The signature itself.
+    pub signature: Vec<u8>,
 }
 
 /// What the header says about the signature. Members that name a URL to fetch keys from (`jku`, `x5u`) are ignored: who signs
 /// a token has no say in what we trust.
 #[derive(Debug, Deserialize)]
-pub(super) struct Header {
-    pub(super) alg: String,
-    pub(super) kid: Option<String>,
+pub struct Header {
+    /// The name of the algorithm. Any text.
+    pub alg: String,
+    /// The id of the key. Any text.
+    pub kid: Option<String>,
     x5c: Option<Vec<String>>,
     jwk: Option<Embedded>,
     crit: Option<Value>,
@@ -42,7 +46,7 @@ struct Embedded {
 
 /// How a token says which key has signed it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum KeyReference<'a> {
+pub enum KeyReference<'a> {
     /// By certificates in DER: first the signer's own, then those that vouch for it.
     Chain(Vec<Vec<u8>>),
     /// By the id of a key that must be trusted already.
@@ -51,7 +55,7 @@ pub(super) enum KeyReference<'a> {
 
 impl<'a> Jws<'a> {
     /// Takes a token apart. Fails with the reason for the log, which repeats nothing of the token.
-    pub(super) fn parse(token: &'a str) -> Result<Self, String> {
+    pub fn parse(token: &'a str) -> Result<Self, String> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(format!("the token has more than {TOKEN_BYTES_MAX} bytes"));
         }
@@ -73,7 +77,7 @@ impl<'a> Jws<'a> {
 
 impl Header {
     /// The first of: certificates, an embedded key's certificates, an embedded key's id, the id.
-    pub(super) fn key_reference(&self) -> Result<KeyReference<'_>, String> {
+    pub fn key_reference(&self) -> Result<KeyReference<'_>, String> {
         let embedded = self.jwk.as_ref();
         let chain = if self.x5c.is_some() { &self.x5c } else { embedded.map_or(&None, |jwk| &jwk.x5c) };
         if let Some(chain) = chain {

@@ -23,7 +23,9 @@ use async_trait::async_trait;
 
 use self::algorithm::Algorithm;
 use self::challenge::{TokenError, challenge};
+pub use self::claims::Claims;
 use self::claims::Expected;
+pub use self::jws::{Header, Jws, KeyReference};
 use self::trust::{Bundle, Keys, parse_key_set};
 use self::verify::{Refusal, Trust, Verifier};
 use super::challenge::check_quotable;
