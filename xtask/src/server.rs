@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take until it answers.
 const START_SECONDS_MAX: u64 = 20;
 
+/// How long to wait between two looks whether it answers: short, because the benchmark measures the start by them.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// Builds the server and returns the path of its binary.
 ///
 /// # Errors
@@ -46,42 +49,66 @@ struct Message {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    started_in: Duration,
 }
 
 impl Server {
-    /// Starts `binary` with the configuration `config`, in which `{address}` stands for the address to listen on and
-    /// `{data}` for the data folder, and waits until it answers. All its files lie in `folder`.
+    /// Starts `binary serve` with the configuration `config`, in which `{address}` stands for the address to listen on,
+    /// `{port}` for its port alone and `{data}` for the data folder, and waits until it answers. All its files lie in
+    /// `folder`.
     ///
     /// # Errors
     /// When it ends or does not answer in time; the error quotes its log.
     pub(crate) fn start(binary: &Path, config: &str, folder: &Path) -> Result<Self> {
+        let mut command = Command::new(binary);
+        command.arg("serve").arg(folder.join("config.yml"));
+        Self::start_as(command, config, folder)
+    }
+
+    /// Starts a server by another command line, which finds `config` filled in as `config.yml` in `folder`.
+    ///
+    /// # Errors
+    /// As for [`Server::start`].
+    pub(crate) fn start_as(mut command: Command, config: &str, folder: &Path) -> Result<Self> {
         let address = free_address()?;
         let data = folder.join("data");
         fs::create_dir_all(&data)?;
-        let config_file = folder.join("config.yml");
-        let config = config.replace("{address}", &address.to_string()).replace("{data}", &data.to_string_lossy());
-        fs::write(&config_file, config)?;
+        let config = config
+            .replace("{address}", &address.to_string())
+            .replace("{port}", &address.port().to_string())
+            .replace("{data}", &data.to_string_lossy());
+        fs::write(folder.join("config.yml"), config)?;
         let log_file = folder.join("server.log");
         let log = File::create(&log_file)?;
-        let child = Command::new(binary)
-            .arg("serve")
-            .arg(&config_file)
+        let started = Instant::now();
+        let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
-        let mut server = Self { child, address };
+            .with_context(|| format!("cannot start {}", command.get_program().display()))?;
+        let mut server = Self { child, address, started_in: Duration::ZERO };
         server.wait_until_it_answers().with_context(|| {
             let said = fs::read_to_string(&log_file).unwrap_or_default();
             format!("the server did not start; its log ends with:\n{}", last_lines(&said))
         })?;
+        server.started_in = started.elapsed();
         Ok(server)
     }
 
     /// Where the server listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The id of its (main) process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// From the start of the process to its first answer.
+    pub(crate) fn started_in(&self) -> Duration {
+        self.started_in
     }
 
     fn wait_until_it_answers(&mut self) -> Result<()> {
@@ -93,7 +120,7 @@ impl Server {
             if answers(self.address).is_ok() {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(LOOK_AGAIN);
         }
         bail!("no answer from {} within {START_SECONDS_MAX} s", self.address)
     }

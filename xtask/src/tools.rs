@@ -101,7 +101,6 @@ impl Toolbox {
     }
 
     /// The path of one tool by its variable.
-    #[expect(dead_code, reason = "the benchmark will start its peers from here")]
     pub(crate) fn path(&self, variable: &str) -> Option<&Path> {
         self.found.iter().find(|(name, _)| *name == variable).map(|(_, path)| path.as_path())
     }

@@ -1,23 +1,195 @@
 //! `cargo xtask bench`: the server beside its peers.
+//!
+//! Every server is a process of its own on a fresh folder of the same disk. In each round of a row every server has its turn,
+//! so that what else happens on the machine hits all of them; the table shows the medians of the rounds. The client lives in
+//! this process and is made to cost little, but it shares the machine: **compare CPU times first, rates second.**
 
-use anyhow::{Result, bail};
+mod client;
+mod content;
+mod contestant;
+mod load;
+mod rows;
+mod table;
+mod usage;
+
+use crate::process::{capture, say, target_folder};
+use crate::server::{self, Profile};
+use crate::tools::{self, Toolbox};
+use anyhow::{Context, Result, bail};
+use contestant::{Contestant, PASSWORD, Recipe, USER};
+use rows::{Row, Scale, Who};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use table::Results;
 
 /// Arguments of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A further registry to measure: its name, its binary and its configuration file
+    /// A further registry to measure: its name, its binary and its configuration file, in which `{address}`, `{port}` and
+    /// `{data}` stand for where it listens and stores
     #[arg(long = "peer", value_name = "NAME=BINARY:CONFIG")]
     peers: Vec<String>,
     /// Shorter runs: numbers to look at, not to publish
     #[arg(long)]
     quick: bool,
-    /// Only the rows of the table whose name contains this
-    #[arg(long, value_name = "ROW")]
-    only: Option<String>,
+    /// Only the rows of the table whose name contains one of these
+    #[arg(long, value_name = "ROW,…", value_delimiter = ',')]
+    only: Vec<String>,
+    /// How many times each server has its turn in each row [default: 3; 2 with --quick]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
+    rounds: Option<u8>,
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "BINARY")]
+    wharf: Option<PathBuf>,
+    /// Where the servers' folders are made and removed again [default: in cargo's target folder]
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
 }
 
 /// Runs the measurements and prints the table.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let Args { peers: _, quick: _, only: _ } = args;
-    bail!("the benchmark is not written yet")
+    let mut scale = if args.quick { Scale::QUICK } else { Scale::FULL };
+    scale.rounds = args.rounds.map_or(scale.rounds, usize::from);
+    let toolbox = tools::install()?;
+    let wharf = match &args.wharf {
+        Some(binary) => binary.clone(),
+        None => server::build(Profile::Release)?,
+    };
+    let base = args.folder.clone().map_or_else(target_folder, Ok)?;
+    let mut field = Field {
+        registries: registries(&wharf, &toolbox, &args.peers)?,
+        htpasswd: toolbox.path("WHARF_TOOL_HTPASSWD").context("there is no htpasswd")?.to_owned(),
+        nginx: toolbox.path("WHARF_TOOL_NGINX").context("there is no nginx")?.to_owned(),
+        running: BTreeMap::new(),
+        folder: base.join(format!("bench-{}", std::process::id())),
+        started: 0,
+    };
+    let outcome = measure(&mut field, args, scale);
+    field.running.clear();
+    let _ = fs::remove_dir_all(&field.folder);
+    outcome
+}
+
+fn measure(field: &mut Field, args: &Args, scale: Scale) -> Result<()> {
+    let mut rows = rows::all(scale);
+    rows.retain(|row| args.only.is_empty() || args.only.iter().any(|part| row.name.contains(part.as_str())));
+    if rows.is_empty() {
+        bail!("no row has a name that contains {}", args.only.join(" or "));
+    }
+    let mut text = table::HEAD.to_owned();
+    for row in &rows {
+        say(format!("bench: {}", row.name));
+        let results = field.measure(row, scale).with_context(|| format!("in the row {:?}", row.name))?;
+        text.push_str(&table::lines(row, &results));
+    }
+    println!("{}\n{text}", machine());
+    Ok(())
+}
+
+/// Wharf first, then the others.
+fn registries(wharf: &Path, toolbox: &Toolbox, peers: &[String]) -> Result<Vec<Recipe>> {
+    let distribution = toolbox.path("WHARF_TOOL_DISTRIBUTION").context("there is no distribution")?;
+    let mut recipes = vec![Recipe::registry("Wharf", wharf), Recipe::registry("distribution", distribution)];
+    for peer in peers {
+        let parts = peer.split_once('=').and_then(|(name, rest)| Some((name, rest.rsplit_once(':')?)));
+        let (name, (binary, config)) = parts.with_context(|| format!("--peer {peer} is not NAME=BINARY:CONFIG"))?;
+        let config = fs::read_to_string(config).with_context(|| format!("cannot read {config}"))?;
+        recipes.push(Recipe::with_config(name, Path::new(binary), config));
+    }
+    Ok(recipes)
+}
+
+/// Everyone who takes part.
+struct Field {
+    registries: Vec<Recipe>,
+    htpasswd: PathBuf,
+    nginx: PathBuf,
+    /// The servers that rows share, by label.
+    running: BTreeMap<String, Contestant>,
+    folder: PathBuf,
+    /// How many servers were started: each gets a folder of its own.
+    started: usize,
+}
+
+impl Field {
+    fn measure(&mut self, row: &Row, scale: Scale) -> Result<Vec<Results>> {
+        let recipes = self.recipes(row.who)?;
+        if !row.fresh {
+            for recipe in &recipes {
+                (row.prepare)(self.shared(recipe)?).with_context(|| format!("preparing {}", recipe.label))?;
+            }
+        }
+        let mut results: Vec<Results> =
+            recipes.iter().map(|recipe| Results { label: recipe.label.clone(), samples: Vec::new() }).collect();
+        for round in 0..scale.rounds as u64 {
+            for (recipe, results) in recipes.iter().zip(&mut results) {
+                let sample = if row.fresh {
+                    let contestant = self.start(recipe)?;
+                    (row.measure)(&contestant, round)
+                } else {
+                    (row.measure)(self.shared(recipe)?, round)
+                };
+                results.samples.push(sample.with_context(|| format!("measuring {}", recipe.label))?);
+            }
+        }
+        Ok(results)
+    }
+
+    /// Who takes part in a row, in the order of their turns.
+    fn recipes(&self, who: Who) -> Result<Vec<Recipe>> {
+        let mut recipes = self.registries.clone();
+        match who {
+            Who::Registries => {}
+            Who::AndNginx => recipes.push(Recipe::nginx("nginx", &self.nginx, true)),
+            Who::AndBothNginx => {
+                recipes.push(Recipe::nginx("nginx", &self.nginx, true));
+                recipes.push(Recipe::nginx("nginx, no sendfile", &self.nginx, false));
+            }
+            Who::WithPassword(cost) => {
+                let line = self.user_line(cost)?;
+                let with = |recipe: &Recipe| recipe.with_password(format!("{}, password", recipe.label), line.clone());
+                recipes = vec![with(&recipes[0]), recipes[0].clone(), with(&recipes[1])];
+                for recipe in [0, 2] {
+                    recipes[recipe].label += &format!(" ({cost})");
+                }
+            }
+        }
+        Ok(recipes)
+    }
+
+    /// A line of an htpasswd file, made by Apache's own program.
+    fn user_line(&self, cost: u32) -> Result<String> {
+        capture(Command::new(&self.htpasswd).args(["-nbB", "-C", &cost.to_string(), USER, PASSWORD]))
+    }
+
+    fn shared(&mut self, recipe: &Recipe) -> Result<&Contestant> {
+        if !self.running.contains_key(&recipe.label) {
+            let contestant = self.start(recipe)?;
+            self.running.insert(recipe.label.clone(), contestant);
+        }
+        self.running.get(&recipe.label).context("it has just been started")
+    }
+
+    fn start(&mut self, recipe: &Recipe) -> Result<Contestant> {
+        self.started += 1;
+        Contestant::start(recipe, self.folder.join(self.started.to_string()))
+    }
+}
+
+/// A sentence about the machine, without which no figure means anything.
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let field = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.split_once(": ")).map(|pair| pair.1);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let sha = if field("flags").is_some_and(|flags| flags.contains("sha_ni")) { "with" } else { "without" };
+    let (kernel, load) = (read("/proc/sys/kernel/osrelease"), read("/proc/loadavg"));
+    format!(
+        "{cores} × {} ({sha} SHA instructions), Linux {}, load average at the end {}.\n",
+        field("model name").unwrap_or("unknown CPU"),
+        kernel.trim(),
+        load.split(' ').next().unwrap_or_default(),
+    )
 }
