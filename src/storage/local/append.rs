@@ -85,6 +85,9 @@ impl Writer for AppendWriter {
 
     async fn finish(mut self: Box<Self>) -> Result<u64> {
         let Some(file) = self.file.take() else { return Ok(self.at) };
+        // The lock goes with the last user of the file, and a synchronisation under way is one: without waiting, the request
+        // that commits the object right after this one would find it still being appended to.
+        self.out.wait(&self.key).await?;
         match rustix::fs::fstat(&file) {
             Ok(stat) if stat.st_nlink == 0 => Err(StorageError::new(ErrorKind::Conflict, "append", &self.key)
                 .with_source("it was deleted while it was written")),
@@ -95,6 +98,8 @@ impl Writer for AppendWriter {
 
     async fn abort(mut self: Box<Self>) -> Result<()> {
         let Some(file) = self.file.take() else { return Ok(()) };
+        // For the lock, as in `finish`; whether what is thrown away reached the disk does not matter.
+        let _ = self.out.wait(&self.key).await;
         let (key, start) = (self.key.clone(), self.start);
         blocking("abort", &self.key, move || {
             rustix::fs::ftruncate(&file, start).map_err(|errno| writing(errno, "abort", &key))

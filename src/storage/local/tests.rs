@@ -37,6 +37,22 @@ async fn a_write_leaves_the_object_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_append_can_be_assembled_as_soon_as_it_is_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = LocalStorage::open(dir.path().to_owned(), &LocalOptions::default()).unwrap();
+    let piece = Bytes::from(vec![7; 1 << 20]);
+    let options = WriteOptions { append_at: Some(0), ..Default::default() };
+    let mut writer = storage.write(&key("up/data"), options).await.unwrap();
+    // As many as begin a synchronisation, which then is under way when the writer finishes.
+    for _ in 0..32 {
+        writer.write(vec![piece.clone()]).await.unwrap();
+    }
+    writer.finish().await.unwrap();
+    storage.assemble(&[key("up/data")], &key("blob")).await.unwrap();
+    assert_eq!(storage.stat(&key("blob")).await.unwrap().size, 32 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_behaves() {
     let dir = tempfile::tempdir().unwrap();
     let storage = LocalStorage::open(dir.path().to_owned(), &LocalOptions::default()).unwrap();

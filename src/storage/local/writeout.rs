@@ -64,7 +64,8 @@ impl WriteOut {
         Ok(false)
     }
 
-    async fn wait(&mut self, key: &StorageKey) -> Result<()> {
+    /// Waits for a synchronisation under way, if there is one.
+    pub(super) async fn wait(&mut self, key: &StorageKey) -> Result<()> {
         match self.syncing.take() {
             None => Ok(()),
             Some(task) => match task.await {
