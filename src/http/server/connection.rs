@@ -70,6 +70,7 @@ pub(super) type Builder = auto::Builder<TokioExecutor>;
 /// The two protocols' settings, made once per server.
 pub(super) fn protocols(limits: &Limits) -> Builder {
     let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Not with `pipeline_flush`: it makes `hyper` take in a whole body before it sends the first byte of it.
     builder
         .http1()
         .timer(TokioTimer::new())
