@@ -90,6 +90,10 @@ fn resume(last: Option<&str>) -> Vec<Level> {
         let level = Level::new(path, Some(component.to_owned()));
         path = level.child(component);
         stack.push(level);
+        // There is nothing below what is no name, and no key either: the client may have sent anything.
+        if path.parse::<RepositoryName>().is_err() {
+            return stack;
+        }
     }
     stack.push(Level::new(path, None));
     stack
