@@ -4,6 +4,7 @@
 //! two pushes ever write the same object. It is a cache: what was pushed by other servers (or before the index was) is found by
 //! looking once through the manifests of a repository, and what older clients kept in fallback tags is added at every request.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use futures_util::future::try_join_all;
 
 use super::links::put_link;
 use super::{Error, Registry, Result, StoredManifest};
-use crate::oci::{Algorithm, Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
+use crate::oci::{Algorithm, Descriptor, Digest, Hasher, Manifest, Reference, RepositoryName, Tag};
 use crate::storage::{Change, ListRequest, OptionalExt, Shape, WriteOptions, layout};
 
 /// How many manifests are read at once while an index is built or answered from.
@@ -116,12 +117,21 @@ impl Registry {
         if self.storage.stat(&marker).await.optional()?.is_some() || !self.repository_exists(repository).await? {
             return Ok(());
         }
-        let digests = self.linked_digests(layout::revisions(repository)).await?;
+        let mut digests = self.linked_digests(layout::revisions(repository)).await?;
+        // What was pushed under a longer digest has a SHA-256 link besides, for other servers. It is one referrer, not two.
+        digests.sort_by_key(Digest::is_canonical);
+        let mut aliased = HashSet::new();
         for some in digests.chunks(MANIFEST_READS_MAX) {
             let manifests = try_join_all(some.iter().map(|digest| self.find_manifest(repository, digest))).await?;
-            let entry =
-                |stored: Arc<StoredManifest>| Self::referrer_change(repository, &stored.digest, &stored.manifest);
-            let entries: Vec<Change> = manifests.into_iter().flatten().filter_map(entry).collect();
+            let mut entries = Vec::new();
+            for stored in manifests.into_iter().flatten() {
+                if !stored.digest.is_canonical() {
+                    aliased.insert(Hasher::digest(Algorithm::CANONICAL, &stored.bytes));
+                } else if aliased.contains(&stored.digest) {
+                    continue;
+                }
+                entries.extend(Self::referrer_change(repository, &stored.digest, &stored.manifest));
+            }
             if !entries.is_empty() {
                 self.storage.commit(entries).await?;
             }
