@@ -1,0 +1,31 @@
+//! Black-box tests: the real binary, on a free loopback port, spoken to over the wire.
+//!
+//! One binary with a module per subject, because each test binary links everything once more. The modules from `base` to
+//! `referrers` go through the distribution specification route by route; the others look at the server as its users do.
+//! They need the tools that `cargo xtask test` installs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end itself")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod auth_basic;
+mod auth_token;
+mod base;
+mod blobs;
+mod chunks;
+mod clients;
+mod crash;
+mod exchange;
+mod hostile;
+mod hostile_table;
+mod listings;
+mod locations;
+mod manifests_delete;
+mod manifests_get;
+mod manifests_put;
+mod mounts;
+mod pressure;
+mod ranges;
+mod recipes;
+mod referrers;
+mod uploads;

@@ -1,0 +1,20 @@
+//! What the black-box tests share: a real server process, an HTTP client that can be rude, real tools, and images.
+//!
+//! Nothing here uses the `wharf` library: the tests see what a client sees, and no more.
+#![allow(dead_code, unused_imports, reason = "each test binary uses another part of this module")]
+
+pub mod content;
+pub mod http;
+pub mod image;
+pub mod jwt;
+pub mod layout;
+pub mod nginx;
+pub mod push;
+pub mod server;
+pub mod tls;
+pub mod tools;
+
+pub use content::{random, sha256, sha512};
+pub use http::{Connection, Request, Response};
+pub use image::{Blob, Image, Manifest};
+pub use server::{Program, Server};

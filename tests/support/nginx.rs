@@ -1,0 +1,73 @@
+//! nginx from Debian, in front of a server.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::server::free_address;
+use super::tools;
+
+/// A running nginx. Dropping it ends it.
+pub struct Nginx {
+    child: Child,
+    address: SocketAddr,
+    _directory: tempfile::TempDir,
+}
+
+impl Nginx {
+    /// Starts nginx with what stands inside its `http` block; `ADDRESS` in it is where it shall listen.
+    #[track_caller]
+    pub fn start(http: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let address = free_address();
+        let path = directory.path();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {}/{kind};\n", path.display()))
+            .concat();
+        let text = format!(
+            "daemon off; master_process off; pid {0}/nginx.pid; error_log {0}/error.log;\n\
+             events {{ worker_connections 256; }}\nhttp {{\naccess_log {0}/access.log;\n{temporary}{1}\n}}\n",
+            path.display(),
+            http.replace("ADDRESS", &address.to_string()),
+        );
+        let config = path.join("nginx.conf");
+        fs::write(&config, text).expect("the configuration can be written");
+        let mut command = Command::new(tools::nginx());
+        command.arg("-e").arg(path.join("start.log")).arg("-p").arg(path).arg("-c").arg(&config);
+        let child = command.stdin(Stdio::null()).spawn().expect("nginx can be started");
+        let mut nginx = Self { child, address, _directory: directory };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while TcpStream::connect(address).is_err() {
+            let ended = nginx.child.try_wait().expect("the child can be waited for");
+            assert!(ended.is_none() && Instant::now() < deadline, "nginx does not listen: {}", nginx.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        nginx
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn log(&self) -> String {
+        let read = |name: &str| fs::read_to_string(self._directory.path().join(name)).unwrap_or_default();
+        read("start.log") + &read("error.log")
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A self-signed certificate in files that nginx reads: `certificate` and `key`.
+pub fn certificate_files(directory: &Path, certificate: &super::tls::Certificate) -> (String, String) {
+    let (certificate_path, key_path) = (directory.join("server.crt"), directory.join("server.key"));
+    fs::write(&certificate_path, &certificate.pem).expect("a file");
+    fs::write(&key_path, &certificate.key_pem).expect("a file");
+    (certificate_path.display().to_string(), key_path.display().to_string())
+}

@@ -1,0 +1,88 @@
+//! The real clients and servers that the tests need. `cargo xtask test` installs them and says where they are.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The skopeo client.
+pub fn skopeo() -> PathBuf {
+    required("SKOPEO", "skopeo")
+}
+
+/// The crane client.
+pub fn crane() -> PathBuf {
+    required("CRANE", "crane")
+}
+
+/// The regctl client.
+pub fn regctl() -> PathBuf {
+    required("REGCTL", "regctl")
+}
+
+/// The `distribution` v3.1.1 server.
+pub fn distribution() -> PathBuf {
+    required("DISTRIBUTION", "registry")
+}
+
+/// The docker-registry 2.8 server.
+pub fn docker_registry() -> PathBuf {
+    required("DOCKER_REGISTRY", "docker-registry")
+}
+
+/// The nginx server.
+pub fn nginx() -> PathBuf {
+    required("NGINX", "nginx")
+}
+
+/// Apache's htpasswd command.
+pub fn htpasswd() -> PathBuf {
+    required("HTPASSWD", "htpasswd")
+}
+
+/// The docker client, which is not everywhere; it needs no engine to log in.
+pub fn docker() -> Option<PathBuf> {
+    find("DOCKER", "docker")
+}
+
+fn required(variable: &str, name: &str) -> PathBuf {
+    find(variable, name).unwrap_or_else(|| panic!("{name} is missing: run `cargo xtask test`"))
+}
+
+fn find(variable: &str, name: &str) -> Option<PathBuf> {
+    let told = std::env::var_os(format!("WHARF_TOOL_{variable}")).map(PathBuf::from).filter(|path| path.is_file());
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    // Debian keeps nginx where only root's PATH leads.
+    let everywhere = std::env::split_paths(&search).chain(["/usr/sbin".into(), "/usr/local/bin".into()]);
+    told.or_else(|| everywhere.map(|directory: PathBuf| directory.join(name)).find(|path| path.is_file()))
+}
+
+/// A command whose home is `directory`, so that it neither reads nor writes the user's own logins.
+pub fn command(program: &Path, directory: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env("HOME", directory).env("DOCKER_CONFIG", directory.join("docker")).current_dir(directory);
+    command.env("REGISTRY_AUTH_FILE", directory.join("auth.json")).env("XDG_RUNTIME_DIR", directory);
+    // Everything happens on the loopback interface; a proxy would not find it.
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command that must succeed, and gives what it printed on its standard output.
+#[track_caller]
+pub fn run(command: &mut Command) -> String {
+    let output = output(command);
+    assert!(
+        output.status.success(),
+        "{command:?} failed with {}:\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command, whatever comes of it.
+#[track_caller]
+pub fn output(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?} can't be started: {error}"))
+}
