@@ -10,6 +10,9 @@ use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// At how many places a seed is changed.
+const PLACES_MAX: usize = 60;
+
 fn seeds(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let files = fs::read_dir(&folder).unwrap_or_else(|error| panic!("no seeds in {}: {error}", folder.display()));
@@ -32,9 +35,11 @@ fn every_target_holds_on_its_seeds() {
 fn every_target_holds_on_seeds_with_a_byte_changed_or_cut() {
     for (name, target) in fuzz::TARGETS {
         for (_, seed) in seeds(name) {
-            for at in 0..seed.len().min(400) {
+            // Every place of a short seed, places all over a long one.
+            let step = seed.len().div_ceil(PLACES_MAX).max(1);
+            for at in (0..seed.len()).step_by(step) {
                 target(&seed[..at]);
-                for byte in [0, b' ', b'"', b'/', b':', b'-', b'9', 0x80, 0xff] {
+                for byte in [0, b'"', b'/', b'9', 0xff] {
                     let mut changed = seed.clone();
                     changed[at] = byte;
                     target(&changed);

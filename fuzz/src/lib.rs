@@ -4,6 +4,9 @@
 //! `tests/fuzz_targets.rs` of the main package includes this file and runs every target over the seeds in `seeds/` and
 //! over random bytes, so that the targets keep compiling and keep holding where no fuzzer is installed.
 
+pub mod auth;
+pub mod http;
+
 use wharf::auth::htpasswd::Table;
 use wharf::auth::token::{Claims, Jws, KeyReference};
 use wharf::auth::{Access, Action, Resource};
@@ -20,6 +23,12 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("reference", reference),
     ("htpasswd", htpasswd),
     ("jwt", jwt),
+    ("bearer", auth::bearer),
+    ("accept", http::accept),
+    ("content_range", http::content_range),
+    ("range", http::range),
+    ("request", http::request),
+    ("upload_token", http::upload_token),
 ];
 
 /// Repository names: what is accepted is safe as a path inside the storage.
