@@ -181,7 +181,7 @@ async fn claims_that_are_not_for_us_or_not_now() {
         ("exp", Value::Null, "expired"),
         ("exp", json!(-1e300), "expired"),
         ("exp", json!("tomorrow"), "claims"),
-        ("nbf", json!(now() + 70), "not valid yet"),
+        ("nbf", json!(now() + 700), "not valid yet"),
         ("nbf", json!(1e300), "not valid yet"),
         ("access", json!({"type": "repository"}), "claims"),
         ("access", json!([{"type": "repository", "name": "a", "actions": "pull"}]), "claims"),
