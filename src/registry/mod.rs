@@ -7,6 +7,7 @@ mod blobs;
 mod catalog;
 mod error;
 pub mod gc;
+mod key;
 mod links;
 pub mod manifests;
 mod pages;
@@ -17,6 +18,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 pub mod uploads;
+pub mod verify;
 mod walk;
 
 pub use blobs::Blob;

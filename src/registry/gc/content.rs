@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::Result;
-use super::key::Sha256Key;
 use crate::oci::{Algorithm, Digest, Hasher, Manifest};
 use crate::registry::Registry;
+use crate::registry::key::Sha256Key;
 use crate::storage::{ErrorKind, OptionalExt, layout};
 
 /// No manifest is larger than this, unless the server's own limit is. It may have been lower or higher when it was pushed.

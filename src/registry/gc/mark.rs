@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::content::Content;
-use super::key::Sha256Key;
 use super::revisions::Revisions;
 use super::{Candidate, Collection, GcEvent, GcWarning, Result, tags};
 use crate::oci::{Digest, RepositoryName};
+use crate::registry::key::Sha256Key;
 use crate::registry::pages::{Pages, linked_digest};
 use crate::storage::layout;
 

@@ -14,7 +14,7 @@
 //! can tell the two apart, because `distribution` keeps no trace of a deleted manifest either; [`GcOptions::grace`] goes by age.
 
 mod content;
-mod key;
+
 mod mark;
 mod report;
 mod revisions;
@@ -26,8 +26,8 @@ pub use report::{GcEvent, GcWarning};
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use self::key::Sha256Key;
 use self::mark::Marker;
+use super::key::Sha256Key;
 use super::repositories::RepositoryWalk;
 use super::{Error, Registry};
 use crate::oci::{Digest, RepositoryName, Tag};

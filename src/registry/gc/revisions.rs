@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::key::Sha256Key;
 use super::{Collection, GcWarning, Result};
 use crate::oci::{Digest, RepositoryName};
+use crate::registry::key::Sha256Key;
 use crate::registry::pages::{Pages, linked_digest};
 use crate::storage::layout;
 

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::key::Sha256Key;
 use super::{Candidate, Candidates, Collection, GcEvent, GcOutcome, Result};
 use crate::oci::{Algorithm, Digest, RepositoryName, Tag};
 use crate::registry::Registry;
+use crate::registry::key::Sha256Key;
 use crate::registry::pages::{PAGE, Pages, linked_digest};
 use crate::registry::repositories::{FoundRepository, RepositoryWalk};
 use crate::storage::{ListEntry, ListRequest, OptionalExt, Shape, StorageKey, layout};

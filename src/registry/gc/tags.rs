@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use super::key::Sha256Key;
 use super::revisions::Revisions;
 use super::{Collection, GcWarning, Result};
 use crate::oci::{Digest, RepositoryName, Tag};
 use crate::registry::Registry;
+use crate::registry::key::Sha256Key;
 use crate::registry::pages::{Pages, linked_digest};
 use crate::storage::{ListEntry, OptionalExt, layout};
 

@@ -9,12 +9,16 @@ mod commit;
 mod hashes;
 mod id;
 mod ingest;
+mod purge;
 mod running;
+mod schedule;
 mod session;
 mod state;
 
 pub use id::{UploadId, UploadIdError};
+pub use purge::{PurgeOutcome, PurgedUpload};
 pub(super) use running::Running;
+pub use schedule::PurgeSchedule;
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Canonical digests without their text: a large registry has millions, and all of them are held at once.
+//! Canonical digests without their text: a large registry has millions, and upkeep holds all of them at once.
 
 use crate::oci::{Algorithm, Digest};
 

@@ -1,0 +1,221 @@
+//! Purging: the removal of uploads that nobody has finished.
+
+use std::time::{Duration, SystemTime};
+
+use super::UploadId;
+use crate::oci::RepositoryName;
+use crate::registry::pages::Pages;
+use crate::registry::repositories::RepositoryWalk;
+use crate::registry::{Registry, Result};
+use crate::storage::{ErrorKind, OptionalExt, StorageKey, layout};
+
+/// An RFC 3339 time is shorter; what is longer is none.
+const STARTED_AT_BYTES_MAX: u64 = 128;
+
+/// What a purge found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PurgeOutcome {
+    /// Uploads that were removed, or would have been in a dry run.
+    pub purged: u64,
+    /// Uploads that are young enough, or being written to.
+    pub kept: u64,
+    /// Uploads that could not be looked at or removed. The log says why.
+    pub failed: u64,
+}
+
+/// An upload that a purge has come to a conclusion about.
+#[derive(Debug)]
+pub struct PurgedUpload<'a> {
+    /// In which repository.
+    pub repository: &'a RepositoryName,
+    /// The name of its directory.
+    pub id: &'a str,
+    /// When it began, as far as that can be told.
+    pub started: Option<SystemTime>,
+}
+
+/// What is to become of an upload.
+enum Verdict {
+    Purge(Option<SystemTime>),
+    Keep,
+}
+
+impl Registry {
+    /// Removes the uploads that began more than `age` ago, in every repository; in a dry run it only looks. `report` is told
+    /// of each one. An upload whose own record of its beginning is lost goes by the age of its newest object.
+    ///
+    /// May run beside a server, in this process or another one. What this process is writing to is never removed; what another
+    /// one is writing to is, once it is so old: its client gets 404 then, as after any purge.
+    ///
+    /// # Errors
+    /// Only when the repositories can't be listed. An upload that can't be removed is counted and logged.
+    pub async fn purge_uploads(
+        &self,
+        age: Duration,
+        dry_run: bool,
+        report: &mut (dyn FnMut(&PurgedUpload<'_>) + Send),
+    ) -> Result<PurgeOutcome> {
+        let mut outcome = PurgeOutcome::default();
+        let mut walk = RepositoryWalk::new(self.storage.as_ref());
+        while let Some(found) = walk.next().await? {
+            let Some(repository) = found.name().filter(|_| found.uploads) else { continue };
+            let mut pages = Pages::children(self.storage.as_ref(), layout::uploads(&repository));
+            while let Some(page) = pages.next().await? {
+                for entry in page.into_iter().filter(|entry| entry.object.is_none()) {
+                    match self.purge_upload(&repository, &entry.name, age, dry_run).await {
+                        Ok(Verdict::Keep) => outcome.kept += 1,
+                        Ok(Verdict::Purge(started)) => {
+                            outcome.purged += 1;
+                            report(&PurgedUpload { repository: &repository, id: &entry.name, started });
+                        }
+                        Err(error) => {
+                            outcome.failed += 1;
+                            let (repository, upload) = (repository.as_str(), entry.name.as_str());
+                            tracing::error!(repository, upload, %error, "an upload could not be purged");
+                        }
+                    }
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn purge_upload(
+        &self,
+        repository: &RepositoryName,
+        id: &str,
+        age: Duration,
+        dry_run: bool,
+    ) -> Result<Verdict> {
+        // What can't be an upload was put there by somebody else, who may still need it.
+        let Ok(upload_id) = id.parse::<UploadId>() else { return Ok(Verdict::Keep) };
+        // Held until it is gone, so that no request of this process can go on with it meanwhile.
+        let Some(_taken) = self.uploads.take(&upload_id) else { return Ok(Verdict::Keep) };
+        let began = match self.upload_began(repository, id).await? {
+            Some(began) => Some(began),
+            None => self.upload_written(repository, id).await?,
+        };
+        // Nothing in it that has an age: an empty directory, or a backend that knows no times. Only the former may go.
+        let old = match began {
+            Some(began) => SystemTime::now().duration_since(began).is_ok_and(|passed| passed >= age),
+            None => self.upload_is_empty(repository, id).await?,
+        };
+        if !old {
+            return Ok(Verdict::Keep);
+        }
+        if !dry_run {
+            self.storage.delete_prefix(&layout::upload(repository, id)).await?;
+        }
+        Ok(Verdict::Purge(began))
+    }
+
+    /// When an upload began, as its own record says; `None` when there is none that can be read.
+    async fn upload_began(&self, repository: &RepositoryName, id: &str) -> Result<Option<SystemTime>> {
+        let key = layout::upload_started_at(repository, id);
+        let content = match self.storage.get(&key, STARTED_AT_BYTES_MAX).await.optional() {
+            Ok(content) => content,
+            Err(error) if error.kind() == ErrorKind::TooLarge => None,
+            Err(error) => return Err(error.into()),
+        };
+        let text = content.as_deref().and_then(|content| std::str::from_utf8(content).ok());
+        Ok(text.and_then(|text| text.trim().parse::<jiff::Timestamp>().ok()).map(SystemTime::from))
+    }
+
+    /// When the newest object of an upload was written.
+    async fn upload_written(&self, repository: &RepositoryName, id: &str) -> Result<Option<SystemTime>> {
+        let mut newest = None;
+        let mut pages = self.upload_objects(layout::upload(repository, id));
+        while let Some(page) = pages.next().await? {
+            newest = newest.max(page.iter().filter_map(|entry| entry.object?.modified).max());
+        }
+        Ok(newest)
+    }
+
+    async fn upload_is_empty(&self, repository: &RepositoryName, id: &str) -> Result<bool> {
+        let first = self.upload_objects(layout::upload(repository, id)).next().await?;
+        Ok(first.is_none_or(|page| page.is_empty()))
+    }
+
+    fn upload_objects(&self, upload: StorageKey) -> Pages<'_> {
+        Pages::subtree(self.storage.as_ref(), upload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::registry::RegistryOptions;
+    use crate::storage::WriteOptions;
+    use crate::storage::memory::MemoryStorage;
+
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    fn registry() -> Arc<Registry> {
+        Arc::new(Registry::new(Arc::new(MemoryStorage::new()), RegistryOptions::default()))
+    }
+
+    async fn put(registry: &Registry, key: StorageKey, content: String) {
+        registry.storage().put(&key, Bytes::from(content), WriteOptions::default()).await.unwrap();
+    }
+
+    /// Begins an upload as if it had been so long ago.
+    async fn begun(registry: &Registry, repository: &RepositoryName, id: &str, ago: Duration) {
+        let began = jiff::Timestamp::try_from(SystemTime::now() - ago).unwrap();
+        put(registry, layout::upload_started_at(repository, id), began.to_string()).await;
+        put(registry, layout::upload_data(repository, id), "bytes".to_owned()).await;
+    }
+
+    async fn purge(registry: &Registry, age: Duration, dry_run: bool) -> (PurgeOutcome, Vec<String>) {
+        let mut purged = Vec::new();
+        let outcome = registry.purge_uploads(age, dry_run, &mut |upload| purged.push(upload.id.to_owned())).await;
+        (outcome.unwrap(), purged)
+    }
+
+    #[tokio::test]
+    async fn the_old_go_and_the_young_stay() {
+        let registry = registry();
+        let (a, b) = ("a".parse().unwrap(), "a/b".parse().unwrap());
+        begun(&registry, &a, "old", WEEK * 2).await;
+        begun(&registry, &a, "young", WEEK / 2).await;
+        begun(&registry, &b, "old-too", WEEK * 2).await;
+        let (outcome, purged) = purge(&registry, WEEK, true).await;
+        assert_eq!((outcome.purged, outcome.kept, outcome.failed), (2, 1, 0));
+        assert_eq!(purge(&registry, WEEK, false).await.1, purged);
+        assert_eq!(purged, ["old", "old-too"]);
+        assert_eq!(purge(&registry, WEEK, false).await.0, PurgeOutcome { kept: 1, ..PurgeOutcome::default() });
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_has_lost_its_beginning_goes_by_its_newest_object() {
+        let registry = registry();
+        let a = "a".parse().unwrap();
+        put(&registry, layout::upload_started_at(&a, "torn"), String::new()).await;
+        put(&registry, layout::upload_data(&a, "lost"), "bytes".to_owned()).await;
+        assert_eq!(purge(&registry, WEEK, false).await.0.kept, 2);
+        assert_eq!(purge(&registry, Duration::ZERO, false).await.1, ["lost", "torn"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_being_written_to_stays() {
+        let registry = registry();
+        let a = "a".parse().unwrap();
+        begun(&registry, &a, "busy", WEEK * 2).await;
+        let taken = registry.uploads.take(&"busy".parse().unwrap());
+        assert_eq!(purge(&registry, WEEK, false).await.0.kept, 1);
+        drop(taken);
+        assert_eq!(purge(&registry, WEEK, false).await.0.purged, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_upload_is_left_alone() {
+        let registry = registry();
+        let foreign = layout::repositories().join("a/_uploads/no upload/startedat").unwrap();
+        put(&registry, foreign.clone(), "2001-01-01T00:00:00Z".to_owned()).await;
+        assert_eq!(purge(&registry, WEEK, false).await.0.kept, 1);
+        assert!(registry.storage().stat(&foreign).await.is_ok());
+    }
+}
