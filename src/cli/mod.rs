@@ -1,7 +1,11 @@
 //! The command line: one file per command.
 
 pub mod config;
+pub mod garbage_collect;
+pub mod purge_uploads;
 pub mod serve;
+mod upkeep;
+pub mod verify;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -9,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
+
+use crate::config::Loaded;
 
 /// By which name the program was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,19 +44,11 @@ enum Command {
         config: Option<PathBuf>,
     },
     /// Delete blobs that no manifest uses. No upload may run meanwhile
-    GarbageCollect {
-        /// The file that the server runs with; chosen as `serve` chooses it when absent
-        config: Option<PathBuf>,
-        /// Only report what would be deleted
-        #[arg(short, long)]
-        dry_run: bool,
-        /// Delete manifests, too, that no tag leads to
-        #[arg(short = 'm', long)]
-        delete_untagged: bool,
-        /// Print no progress
-        #[arg(short, long)]
-        quiet: bool,
-    },
+    GarbageCollect(garbage_collect::Arguments),
+    /// Remove uploads that nobody has finished
+    PurgeUploads(purge_uploads::Arguments),
+    /// Read everything that can be pulled, and say what is missing or damaged
+    Verify(verify::Arguments),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Command),
@@ -68,18 +66,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => error.exit(),
     };
+    let with = |config, run: &dyn Fn(Loaded) -> ExitCode| match config::load_or_explain(config, name) {
+        Ok(loaded) => run(loaded),
+        Err(code) => code,
+    };
     match parsed.command {
-        Command::Serve { config } => match config::load_or_explain(config, name) {
-            Ok(loaded) => serve::run(loaded),
-            Err(code) => code,
-        },
-        Command::GarbageCollect { config, .. } => match config::load_or_explain(config, name) {
-            Ok(_) => {
-                eprintln!("garbage-collect is not built yet");
-                ExitCode::FAILURE
-            }
-            Err(code) => code,
-        },
+        Command::Serve { config } => with(config, &serve::run),
+        Command::GarbageCollect(how) => with(how.config.clone(), &|loaded| garbage_collect::run(&loaded, &how)),
+        Command::PurgeUploads(how) => with(how.config.clone(), &|loaded| purge_uploads::run(&loaded, &how)),
+        Command::Verify(how) => with(how.config.clone(), &|loaded| verify::run(&loaded, &how)),
         Command::Config(command) => config::run(command, name),
     }
 }

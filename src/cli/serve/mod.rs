@@ -1,7 +1,7 @@
 //! `wharf serve`: puts the house together and runs it.
 
 mod listeners;
-mod parts;
+pub(super) mod parts;
 mod process;
 
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use crate::config::{Config, Loaded};
 use crate::health::Health;
 use crate::http::layers::{self, Recorder};
 use crate::http::{debug, server};
+use crate::registry::uploads::PurgeSchedule;
 use crate::telemetry::Logs;
 use crate::telemetry::metrics::Metrics;
 use listeners::Listeners;
@@ -21,7 +22,7 @@ use parts::Parts;
 /// Why the server cannot start: one sentence that names the thing and the mend.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct StartError(String);
+pub(super) struct StartError(String);
 
 impl StartError {
     fn from(error: impl std::fmt::Display) -> Self {
@@ -77,6 +78,9 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     }
     tell(&config, &parts, &listeners);
     health.start(&config.health, &parts.storage);
+    if let Some(schedule) = PurgeSchedule::from_config(&config.storage.maintenance.uploadpurging) {
+        schedule.start(Arc::clone(&parts.registry));
+    }
     if let Some(listener) = listeners.debug {
         let prometheus = &config.http.debug.prometheus;
         let path = prometheus.enabled.then_some(&*prometheus.path);

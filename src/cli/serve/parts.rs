@@ -31,6 +31,7 @@ use crate::telemetry::metrics::Metrics;
 /// Everything that a server serves.
 pub(super) struct Parts {
     pub(super) storage: Arc<dyn Storage>,
+    pub(super) registry: Arc<Registry>,
     /// Where the data lies, for people.
     pub(super) storage_place: String,
     pub(super) auth_kind: String,
@@ -59,12 +60,13 @@ impl Parts {
         let descriptors_cached = config.storage.cache.blobdescriptor == BlobDescriptorCache::InMemory;
         let registry = Arc::new(Registry::new(Arc::clone(&storage), registry_options(config)?));
         let secret = upload_secret(config, &registry).await?;
-        let router = api::router(Arc::new(Api::new(registry, auth, secret, api_options(config)?)));
-        Ok(Self { storage, storage_place, auth_kind, descriptors_cached, router })
+        let router = api::router(Arc::new(Api::new(Arc::clone(&registry), auth, secret, api_options(config)?)));
+        Ok(Self { storage, registry, storage_place, auth_kind, descriptors_cached, router })
     }
 }
 
-fn storage(config: &Config) -> Result<(Arc<dyn Storage>, String), StartError> {
+/// Opens the storage; with it, where the data lies, for people.
+pub(in crate::cli) fn storage(config: &Config) -> Result<(Arc<dyn Storage>, String), StartError> {
     match config.storage.driver() {
         Some(Driver::Filesystem(filesystem)) => {
             let root = filesystem.rootdirectory.clone();
@@ -123,7 +125,7 @@ fn rule(rule: &AccessRule) -> Rule {
     Rule { who: rule.who.to_vec(), repositories: rule.repositories.to_vec(), actions: rule.actions.to_vec() }
 }
 
-fn registry_options(config: &Config) -> Result<RegistryOptions, StartError> {
+pub(in crate::cli) fn registry_options(config: &Config) -> Result<RegistryOptions, StartError> {
     Ok(RegistryOptions {
         manifest_bytes_max: config.http.limits.manifest_bytes_max.get(),
         manifest_cache_bytes_max: config.storage.cache.manifest_bytes_max.get(),

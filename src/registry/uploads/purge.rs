@@ -6,7 +6,7 @@ use super::UploadId;
 use crate::oci::RepositoryName;
 use crate::registry::pages::Pages;
 use crate::registry::repositories::RepositoryWalk;
-use crate::registry::{Registry, Result};
+use crate::registry::{Error, Registry, Result};
 use crate::storage::{ErrorKind, OptionalExt, StorageKey, layout};
 
 /// An RFC 3339 time is shorter; what is longer is none.
@@ -19,11 +19,11 @@ pub struct PurgeOutcome {
     pub purged: u64,
     /// Uploads that are young enough, or being written to.
     pub kept: u64,
-    /// Uploads that could not be looked at or removed. The log says why.
+    /// Uploads that could not be looked at or removed.
     pub failed: u64,
 }
 
-/// An upload that a purge has come to a conclusion about.
+/// An upload that a purge has removed, would have in a dry run, or could not.
 #[derive(Debug)]
 pub struct PurgedUpload<'a> {
     /// In which repository.
@@ -32,6 +32,8 @@ pub struct PurgedUpload<'a> {
     pub id: &'a str,
     /// When it began, as far as that can be told.
     pub started: Option<SystemTime>,
+    /// Why it could not be purged, if it could not.
+    pub failed: Option<&'a Error>,
 }
 
 /// What is to become of an upload.
@@ -48,7 +50,7 @@ impl Registry {
     /// one is writing to is, once it is so old: its client gets 404 then, as after any purge.
     ///
     /// # Errors
-    /// Only when the repositories can't be listed. An upload that can't be removed is counted and logged.
+    /// Only when the repositories can't be listed. An upload that can't be removed is reported.
     pub async fn purge_uploads(
         &self,
         age: Duration,
@@ -62,18 +64,18 @@ impl Registry {
             let mut pages = Pages::children(self.storage.as_ref(), layout::uploads(&repository));
             while let Some(page) = pages.next().await? {
                 for entry in page.into_iter().filter(|entry| entry.object.is_none()) {
-                    match self.purge_upload(&repository, &entry.name, age, dry_run).await {
-                        Ok(Verdict::Keep) => outcome.kept += 1,
-                        Ok(Verdict::Purge(started)) => {
-                            outcome.purged += 1;
-                            report(&PurgedUpload { repository: &repository, id: &entry.name, started });
+                    let verdict = self.purge_upload(&repository, &entry.name, age, dry_run).await;
+                    let (started, failed) = match &verdict {
+                        Ok(Verdict::Keep) => {
+                            outcome.kept += 1;
+                            continue;
                         }
-                        Err(error) => {
-                            outcome.failed += 1;
-                            let (repository, upload) = (repository.as_str(), entry.name.as_str());
-                            tracing::error!(repository, upload, %error, "an upload could not be purged");
-                        }
-                    }
+                        Ok(Verdict::Purge(started)) => (*started, None),
+                        Err(error) => (None, Some(error)),
+                    };
+                    outcome.purged += u64::from(failed.is_none());
+                    outcome.failed += u64::from(failed.is_some());
+                    report(&PurgedUpload { repository: &repository, id: &entry.name, started, failed });
                 }
             }
         }

@@ -58,7 +58,11 @@ impl PurgeSchedule {
     async fn purge(&self, registry: &Registry) {
         let what = if self.dry_run { "would purge an upload (dry run)" } else { "purged an upload" };
         let mut report = |upload: &super::PurgedUpload<'_>| {
-            tracing::info!(repository = upload.repository.as_str(), upload = upload.id, "{what}");
+            let (repository, id) = (upload.repository.as_str(), upload.id);
+            match upload.failed {
+                None => tracing::info!(repository, upload = id, "{what}"),
+                Some(error) => tracing::error!(repository, upload = id, %error, "an upload could not be purged"),
+            }
         };
         match registry.purge_uploads(self.age, self.dry_run, &mut report).await {
             Ok(outcome) => {

@@ -1,0 +1,87 @@
+//! What the commands share that work on the data without serving it.
+
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::serve::parts;
+use crate::config::Loaded;
+use crate::config::storage::Driver;
+use crate::registry::Registry;
+use crate::storage::Storage;
+use crate::storage::memory::MemoryStorage;
+
+/// Opens the registry of a configuration, gives it to `work`, and says with one sentence what went wrong, if something did.
+/// What the operator should know about the configuration goes to standard error first.
+pub(super) fn run<F>(loaded: &Loaded, work: impl FnOnce(Arc<Registry>) -> F) -> ExitCode
+where
+    F: Future<Output = Result<ExitCode, String>>,
+{
+    for warning in &loaded.warnings {
+        warn(warning);
+    }
+    let worked = open(loaded).and_then(|registry| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("the system gives no threads: {error}"))?;
+        runtime.block_on(work(registry))
+    });
+    worked.unwrap_or_else(|sentence| {
+        eprintln!("error: {sentence}");
+        ExitCode::FAILURE
+    })
+}
+
+fn open(loaded: &Loaded) -> Result<Arc<Registry>, String> {
+    let options = parts::registry_options(&loaded.config).map_err(|error| error.to_string())?;
+    Ok(Arc::new(Registry::new(storage(loaded)?, options)))
+}
+
+/// The storage, without making a directory that is not there: in one there is nothing to work on.
+fn storage(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
+    if let Some(Driver::Filesystem(filesystem)) = loaded.config.storage.driver()
+        && matches!(filesystem.rootdirectory.try_exists(), Ok(false))
+    {
+        warn(format!("the storage directory {} does not exist", filesystem.rootdirectory.display()));
+        return Ok(Arc::new(MemoryStorage::new()));
+    }
+    parts::storage(&loaded.config).map(|(storage, _)| storage).map_err(|error| error.to_string())
+}
+
+/// Says something that is not output.
+pub(super) fn warn(warning: impl Display) {
+    eprintln!("warning: {warning}");
+}
+
+/// Standard output, line by line where somebody watches. Work on the data goes on when nobody reads it any more.
+pub(super) struct Lines {
+    out: Box<dyn Write + Send>,
+    failed: Option<io::Error>,
+}
+
+impl Lines {
+    pub(super) fn new() -> Self {
+        let stdout = io::stdout();
+        let out: Box<dyn Write + Send> =
+            if stdout.is_terminal() { Box::new(stdout) } else { Box::new(BufWriter::new(stdout)) };
+        Self { out, failed: None }
+    }
+
+    /// Prints a line.
+    pub(super) fn print(&mut self, line: impl Display) {
+        if self.failed.is_none() {
+            self.failed = writeln!(self.out, "{line}").err();
+        }
+    }
+
+    /// Makes everything visible. A reader that has seen enough is no failure; a full disk is.
+    pub(super) fn finish(mut self) -> Result<(), String> {
+        let flushed = self.out.flush().err();
+        match self.failed.or(flushed) {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(format!("standard output can't be written: {error}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
