@@ -8,7 +8,7 @@ use crate::support::jwt::Issuer;
 use crate::support::{Blob, Image, Manifest, Request, Server};
 
 /// Short patience for whoever sends half a request.
-const LIMITS: &str = "limits:\n  request_header_timeout: 500ms\n  body_idle_timeout: 500ms\n  idle_timeout: 2s";
+const LIMITS: &str = "limits:\n  request_header_timeout: 2s\n  body_idle_timeout: 1s\n  idle_timeout: 5s";
 
 /// What may not be in an answer, whatever was sent.
 #[track_caller]

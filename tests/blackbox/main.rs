@@ -18,6 +18,7 @@ mod crash;
 mod exchange;
 mod hostile;
 mod hostile_table;
+mod hostile_values;
 mod listings;
 mod locations;
 mod manifests_delete;

@@ -400,11 +400,17 @@ impl Server {
     /// Runs `garbage-collect` of the same program on the same configuration, and gives what it printed.
     #[track_caller]
     pub fn garbage_collect(&self, options: &[&str]) -> String {
+        self.upkeep("garbage-collect", options)
+    }
+
+    /// Runs a command of the same program that takes the configuration, and gives what it printed.
+    #[track_caller]
+    pub fn upkeep(&self, name: &str, options: &[&str]) -> String {
         let mut command = Command::new(self.setup.executable());
-        command.arg("garbage-collect").args(options).arg(&self.config).env("OTEL_TRACES_EXPORTER", "none");
+        command.arg(name).args(options).arg(&self.config).env("OTEL_TRACES_EXPORTER", "none");
         let output = command.output().expect("the program can be started");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "garbage-collect failed with {}:\n{text}", output.status);
+        assert!(output.status.success(), "{name} failed with {}:\n{text}", output.status);
         text
     }
 }
