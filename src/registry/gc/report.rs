@@ -124,8 +124,7 @@ impl fmt::Display for GcWarning {
             ),
             Self::ManifestUnreadable { digest, reason } => write!(
                 f,
-                "manifest {digest} can't be read ({reason}): everything in this repository is kept until it is deleted or \
-                 pushed again"
+                "manifest {digest} can't be read ({reason}): everything in this repository is kept until it is deleted"
             ),
             Self::LinkUnreadable(digest) => {
                 write!(f, "the link of manifest {digest} holds no digest: push the manifest again, or delete the link")
