@@ -5,6 +5,7 @@
 //! over random bytes, so that the targets keep compiling and keep holding where no fuzzer is installed.
 
 pub mod auth;
+pub mod config;
 pub mod http;
 
 use wharf::auth::htpasswd::Table;
@@ -17,6 +18,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target under the name of its file in `fuzz_targets/` and of its folder in `seeds/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("config", config::config),
     ("digest", digest),
     ("manifest", manifest),
     ("repository_name", repository_name),

@@ -33,7 +33,7 @@ pub mod value;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use read::{Inputs, Loaded, Source, load};
+pub use read::{Inputs, Loaded, Source, load, load_text};
 pub use schema::json_schema;
 pub use show::to_toml;
 pub use value::{ByteSize, Period, Secret, Strings};

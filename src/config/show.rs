@@ -36,6 +36,10 @@ fn hide(json: &mut Json, free: bool) {
         Json::Object(entries) => {
             entries.retain(|_, value| !value.is_null());
             for (key, value) in entries.iter_mut() {
+                // Expressions about URLs are no URLs, and would no longer be expressions.
+                if key == "urls" {
+                    continue;
+                }
                 if free && is_named_like_a_secret(key) {
                     *value = Json::from(HIDDEN);
                 } else {

@@ -47,11 +47,35 @@ pub struct Loaded {
 pub fn load(inputs: &Inputs) -> Result<Loaded, Report> {
     let source = source::find(inputs);
     let mut report = Report::default();
+    for name in &inputs.unreadable {
+        let origin = Origin::Variable(Arc::from(name.as_str()));
+        report.mistake("", &origin, "the value is no UTF-8 text; write it in UTF-8");
+    }
     let (root, dialect) = match &source {
         Source::File(path) => read_file(path, &mut report),
         Source::BuiltIn => (Some(Node::section(Origin::BuiltIn)), Dialect::BuiltIn),
     };
-    let config = root.map(|root| understand(root, dialect, &inputs.environment, &mut report));
+    finish(root, dialect, source, &inputs.environment, report)
+}
+
+/// Like [`load`], from the text of a file: `name` tells its dialect and stands in the report.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(name: &Path, text: &str, environment: &[(String, String)]) -> Result<Loaded, Report> {
+    let mut report = Report::default();
+    let (root, dialect) = read_text(name, text, &mut report);
+    finish(root, dialect, Source::File(name.to_owned()), environment, report)
+}
+
+fn finish(
+    root: Option<Node>,
+    dialect: Dialect,
+    source: Source,
+    environment: &[(String, String)],
+    mut report: Report,
+) -> Result<Loaded, Report> {
+    let config = root.map(|root| understand(root, dialect, environment, &mut report));
     match config {
         Some(config) if report.mistakes.is_empty() => Ok(Loaded { config, source, warnings: report.warnings }),
         _ => Err(report),
@@ -76,15 +100,18 @@ fn understand(mut root: Node, dialect: Dialect, environment: &[(String, String)]
 
 /// Reads a file; what can't be read is reported, and then there is no tree.
 fn read_file(path: &Path, report: &mut Report) -> (Option<Node>, Dialect) {
-    let name: Arc<str> = Arc::from(path.display().to_string());
-    let text = match read_text(path) {
-        Ok(text) => text,
+    match text_of(path) {
+        Ok(text) => read_text(path, &text, report),
         Err(sentence) => {
-            report.mistake("", &Origin::BuiltIn, format!("{name}: {sentence}"));
-            return (None, Dialect::BuiltIn);
+            report.mistake("", &Origin::BuiltIn, format!("{}: {sentence}", path.display()));
+            (None, Dialect::BuiltIn)
         }
-    };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    }
+}
+
+fn read_text(path: &Path, text: &str, report: &mut Report) -> (Option<Node>, Dialect) {
+    let name: Arc<str> = Arc::from(path.display().to_string());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match dialect(path, text) {
         Dialect::Toml => (toml::parse(text, &name, report), Dialect::Toml),
         dialect => match yaml::parse(text, &yaml::Text::File(name), report) {
@@ -102,7 +129,7 @@ fn read_file(path: &Path, report: &mut Report) -> (Option<Node>, Dialect) {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
+fn text_of(path: &Path) -> Result<String, String> {
     let mut file = File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             "there is no such file; name another one, or none for the built-in defaults".to_owned()

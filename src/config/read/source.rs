@@ -16,18 +16,24 @@ pub struct Inputs {
     pub argument: Option<PathBuf>,
     /// The environment, of which `REGISTRY_…` is looked at. Never shown: it holds secrets.
     pub environment: Vec<(String, String)>,
+    /// Names of variables whose value is no UTF-8; each is a mistake.
+    pub unreadable: Vec<String>,
     /// Whether the program was called by the name `registry`: then the places of the images are looked at, too.
     pub as_registry: bool,
 }
 
 impl Inputs {
-    /// What this process was given, with the file of its command line. Variables that are no UTF-8 are left out.
+    /// What this process was given, with the file of its command line.
     pub fn of_process(argument: Option<PathBuf>, as_registry: bool) -> Self {
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("REGISTRY_"))
-            .collect();
-        Self { argument, environment, as_registry }
+        let mut inputs = Self { argument, as_registry, ..Self::default() };
+        for (name, value) in std::env::vars_os() {
+            let Some(name) = name.into_string().ok().filter(|name| name.starts_with("REGISTRY_")) else { continue };
+            match value.into_string() {
+                Ok(value) => inputs.environment.push((name, value)),
+                Err(_) => inputs.unreadable.push(name),
+            }
+        }
+        inputs
     }
 }
 
@@ -74,7 +80,7 @@ mod tests {
         let mut inputs = Inputs {
             argument: Some("a.toml".into()),
             environment: vec![(PATH_VARIABLE.to_owned(), "b.yml".to_owned())],
-            as_registry: false,
+            ..Inputs::default()
         };
         assert_eq!(find(&inputs), Source::File("a.toml".into()));
         inputs.argument = None;

@@ -104,7 +104,7 @@ fn a_second_driver_is_refused_with_the_way_out() {
 
 #[test]
 fn every_way_into_read_only_mode_works() {
-    let file = format!("{IMAGE}").replace("  cache:", "  maintenance: {readonly: {enabled: false}}\n  cache:");
+    let file = IMAGE.replace("  cache:", "  maintenance: {readonly: {enabled: false}}\n  cache:");
     for text in [IMAGE, file.as_str()] {
         for (name, value) in [
             ("REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "true"),
@@ -278,4 +278,14 @@ fn the_cache_in_redis_falls_back_to_memory() {
     let config = over_image(&redis).warned(&["storage.cache.blobdescriptor", "not active yet", "memory"]);
     assert_eq!(config.storage.cache.blobdescriptor, BlobDescriptorCache::Redis);
     over_image(&redis[..1]).refused(&["redis.addrs"]);
+}
+
+#[test]
+fn a_variable_that_leads_nowhere_leaves_nothing_behind() {
+    let config = over_image(&[("REGISTRY_STORAGE_S3_PORT", "tcp://10.0.0.1:80")]).warned(&["Kubernetes"]);
+    assert!(config.storage.s3.is_none(), "a service called registry-storage-s3 chooses no driver");
+    let config = over_image(&[("REGISTRY_HEALTH_TCP_0_ADRESS", "x")]).warned(&["ADDR"]);
+    assert!(config.health.tcp.is_empty());
+    let endless = format!("REGISTRY_LOG_FIELDS{}", "_A".repeat(100_000));
+    assert!(!over_image(&[(&endless, "x")]).accepted().log.fields.contains_key("a"));
 }
