@@ -87,6 +87,7 @@ impl Writer for AppendWriter {
         let Some(file) = self.file.take() else { return Ok(self.at) };
         // The lock goes with the last user of the file, and a synchronisation under way is one: without waiting, the request
         // that commits the object right after this one would find it still being appended to.
+        // And a disk that failed to take the bytes tells it once: whoever asks later would not hear of it.
         self.out.wait(&self.key).await?;
         match rustix::fs::fstat(&file) {
             Ok(stat) if stat.st_nlink == 0 => Err(StorageError::new(ErrorKind::Conflict, "append", &self.key)

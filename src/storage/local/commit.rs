@@ -33,7 +33,7 @@ enum Step {
     /// Give a temporary file its name.
     Place { temp: TempFile, key: StorageKey, if_absent: bool },
     /// Rename an object. Its lock is held until that is done, so that nobody appends to what becomes visible.
-    Move { _locked: OwnedFd, from: StorageKey, key: StorageKey },
+    Move { _locked: OwnedFd, elsewhere: bool, from: StorageKey, key: StorageKey },
     /// Delete objects.
     Remove { keys: Vec<StorageKey> },
 }
@@ -60,8 +60,11 @@ impl Transaction {
                     disk.place(temp, key.as_str(), if_absent).map_err(|errno| writing(errno, "write", &key))?;
                     directories.push(parent(key.as_str()).to_owned());
                 }
-                Step::Move { from, key, .. } => {
+                Step::Move { elsewhere, from, key, .. } => {
                     disk.move_object(&from, &key)?;
+                    if elsewhere {
+                        disk.sync_above(key.as_str()).map_err(|errno| writing(errno, "assemble", &key))?;
+                    }
                     directories.push(parent(key.as_str()).to_owned());
                 }
                 Step::Remove { keys } => keys.iter().try_for_each(|key| disk.remove(key))?,
@@ -89,13 +92,15 @@ impl Transaction {
         check_writable("assemble", &key)?;
         let (file, meta) = disk.open_object("assemble", &from)?;
         lock(&file, &from)?;
-        if meta.size > SHARED_SYNC_BYTES_MAX {
+        // Where a symbolic link leads to another file system, the rounds of this one do not reach.
+        let elsewhere = !disk.is_here(&file).map_err(|errno| writing(errno, "assemble", &from))?;
+        if elsewhere || meta.size > SHARED_SYNC_BYTES_MAX {
             rustix::fs::fdatasync(&file).map_err(|errno| writing(errno, "assemble", &from))?;
         } else {
             self.files
                 .push(Arc::new(file.try_clone().map_err(|error| StorageError::from_io(error, "assemble", &from))?));
         }
-        self.steps.push(Step::Move { _locked: file, from, key });
+        self.steps.push(Step::Move { _locked: file, elsewhere, from, key });
         Ok(())
     }
 

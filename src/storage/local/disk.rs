@@ -29,6 +29,7 @@ const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 pub(super) struct Disk {
     root: PathBuf,
     dir: OwnedFd,
+    pub(super) device: u64,
     pub(super) temps: Temps,
     pub(super) unsynced: Unsynced,
     /// Whether `openat2` with `RESOLVE_CACHED` works here.
@@ -47,15 +48,24 @@ impl Disk {
         let dir = rustix::fs::open(&root, flags, Mode::empty()).map_err(|errno| named(errno.into()))?;
         let probe = rustix::fs::openat2(&dir, ".", LOOK, Mode::empty(), ResolveFlags::CACHED);
         let opens_cached = !matches!(probe, Err(Errno::NOSYS | Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP));
+        let device = rustix::fs::fstat(&dir).map_err(|errno| named(errno.into()))?.st_dev;
         let temps = Temps::open(&dir, stale_after).map_err(named)?;
         Ok(Self {
             root,
             dir,
+            device,
             temps,
             unsynced: Unsynced::default(),
             opens_cached: opens_cached.into(),
             reads_cached: true.into(),
         })
+    }
+
+    /// As on a kernel without them.
+    #[cfg(test)]
+    pub(super) fn never_cached(&self) {
+        self.opens_cached.store(false, Ordering::Relaxed);
+        self.reads_cached.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn root(&self) -> &Path {

@@ -124,7 +124,7 @@ impl Disk {
         let renamed = append_file(file, &copy)
             .and_then(|_| rustix::fs::fsync(&copy))
             .and_then(|()| self.rename_in(self.dir(), &beside, path, if_absent))
-            .and_then(|()| self.sync_directory(parent(path)));
+            .and_then(|()| self.sync_above(path));
         if renamed.is_err() {
             let _ = rustix::fs::unlinkat(self.dir(), &*beside, AtFlags::empty());
         }

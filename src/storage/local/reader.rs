@@ -13,6 +13,9 @@ use super::disk::{Disk, read_at, shorter};
 use super::errors::{blocking, reading};
 use crate::storage::{ByteRange, ErrorKind, ReadStream, Result, StorageError, StorageKey};
 
+/// Up to here a buffer of the right size costs less than one from the pool, and holds less memory.
+const OWN_BUFFER_BYTES_MAX: usize = 16 * 1024;
+
 /// Opens an object for reading.
 pub(super) async fn open(
     disk: &Arc<Disk>,
@@ -74,11 +77,14 @@ impl Reader {
         if left == 0 {
             return Some(None);
         }
-        let mut buffer = vec![0; left];
-        match self.disk.read_now(self.file.as_fd(), &mut buffer, self.at)? {
-            Ok(count) if count == left => Some(Some(Ok(buffer.into()))),
-            _ => None,
+        if left > OWN_BUFFER_BYTES_MAX {
+            let mut buffer = self.pool.take();
+            let count = self.disk.read_now(self.file.as_fd(), &mut buffer.space()[..left], self.at)?;
+            return (count == Ok(left)).then(|| Some(Ok(buffer.freeze(left))));
         }
+        let mut buffer = vec![0; left];
+        let count = self.disk.read_now(self.file.as_fd(), &mut buffer, self.at)?;
+        (count == Ok(left)).then(|| Some(Ok(buffer.into())))
     }
 
     async fn next(&mut self) -> Option<Result<Bytes>> {

@@ -24,15 +24,23 @@ use crate::storage::{Result, StorageError, StorageKey};
 #[derive(Default)]
 pub(super) struct Unsynced(Mutex<HashSet<String>>);
 
+/// Beyond so many directories, the root is noted instead of them: a round that large is a `syncfs` anyway.
+const UNSYNCED_MAX: usize = 10_000;
+
 impl Unsynced {
     pub(super) fn add(&self, path: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = if paths.len() < UNSYNCED_MAX { path } else { EVERYTHING };
+        paths.insert(path.to_owned());
     }
 
     fn take(&self) -> HashSet<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// In place of a path: more than can be named. No path ends with a slash.
+const EVERYTHING: &str = "/";
 
 pub(super) type Done = oneshot::Sender<Result<()>>;
 
@@ -95,7 +103,8 @@ impl Syncer {
         if count == 0 {
             return Ok(());
         }
-        let whole = self.costs.lock().unwrap_or_else(PoisonError::into_inner).whole_is_cheaper(count);
+        let everything = directories.contains(EVERYTHING);
+        let whole = everything || self.costs.lock().unwrap_or_else(PoisonError::into_inner).whole_is_cheaper(count);
         let start = Instant::now();
         if whole {
             rustix::fs::syncfs(self.disk.dir())?;

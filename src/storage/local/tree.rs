@@ -86,6 +86,20 @@ impl Disk {
         rustix::fs::openat(self.dir(), path, flags, FILE_MODE)
     }
 
+    /// Makes every directory above `path` durable.
+    pub(super) fn sync_above(&self, mut path: &str) -> rustix::io::Result<()> {
+        while !path.is_empty() {
+            path = parent(path);
+            self.sync_directory(path)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a file lies on the same file system as the root.
+    pub(super) fn is_here(&self, file: &OwnedFd) -> rustix::io::Result<bool> {
+        Ok(rustix::fs::fstat(file)?.st_dev == self.device)
+    }
+
     /// Makes the names in a directory durable. One that is gone has none.
     pub(super) fn sync_directory(&self, path: &str) -> rustix::io::Result<()> {
         match self.open_directory(if path.is_empty() { "." } else { path }) {

@@ -42,6 +42,11 @@ impl Lister {
         Self { disk, remembered }
     }
 
+    #[cfg(test)]
+    pub(super) fn remembers(&self, path: &str) -> bool {
+        self.remembered.get(path).is_some()
+    }
+
     /// The names of a directory, if they are remembered and the directory has not changed since, without waiting.
     fn names_cached(&self, path: &str) -> Option<rustix::io::Result<Arc<Names>>> {
         let dir = match self.disk.look_at_directory_cached(path)? {

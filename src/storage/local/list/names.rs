@@ -30,8 +30,10 @@ impl Stamp {
 
     /// Whether a change after `now` is certain to give another stamp.
     pub(super) fn settled(&self, now: SystemTime, after: Duration) -> bool {
-        let age = self.modified.and_then(|modified| now.duration_since(modified).ok());
-        age.is_some_and(|age| age > after)
+        let (seconds, nanoseconds) = self.changed;
+        let since_epoch = Duration::new(seconds.try_into().unwrap_or(0), nanoseconds.try_into().unwrap_or(0));
+        let last = self.modified.max(SystemTime::UNIX_EPOCH.checked_add(since_epoch));
+        last.and_then(|last| now.duration_since(last).ok()).is_some_and(|age| age > after)
     }
 }
 
