@@ -21,8 +21,9 @@ impl Registry {
                 .with_source(error.to_string())
                 .into());
         }
-        let options =
-            WriteOptions { if_absent: self.storage.capabilities().conditional_put, ..WriteOptions::default() };
+        // Not worth waiting for the disk at the first start: a power cut costs the uploads that are under way their URLs.
+        let if_absent = self.storage.capabilities().conditional_put;
+        let options = WriteOptions { if_absent, volatile: true, ..WriteOptions::default() };
         match self.storage.put(&key, Bytes::copy_from_slice(&fresh), options).await {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
             // Another replica may have been faster; what is stored is what counts.

@@ -1,9 +1,20 @@
 //! Times as logs write them. The text of a second is made once per thread and second.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+/// The time zone of this machine. Its file is read directly unless `TZ` says otherwise: finding out the zone's *name*, which
+/// no log shows, would make the start walk through the whole time zone database.
+static LOCAL: LazyLock<TimeZone> = LazyLock::new(|| {
+    if std::env::var_os("TZ").is_some() {
+        return TimeZone::system();
+    }
+    let file = std::fs::read("/etc/localtime").ok();
+    file.and_then(|file| TimeZone::tzif("local", &file).ok()).unwrap_or(TimeZone::UTC)
+});
 
 thread_local! {
     static SECOND: RefCell<Second> = const {
@@ -25,7 +36,7 @@ struct Second {
 impl Second {
     fn of(&mut self, now: Timestamp) -> &Self {
         if self.second != now.as_second() {
-            let zoned = now.to_zoned(TimeZone::system());
+            let zoned = now.to_zoned(LOCAL.clone());
             self.second = now.as_second();
             self.rfc3339 = zoned.strftime("%Y-%m-%dT%H:%M:%S").to_string();
             self.offset =

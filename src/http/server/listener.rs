@@ -15,6 +15,10 @@ use super::stream::Stream;
 /// How long a silent TCP connection lasts before the kernel asks whether the peer is still there; what `distribution` uses.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(180);
 
+/// How many connections may wait to be accepted, as far as the kernel allows (`net.core.somaxconn`). With the usual 128 a few
+/// hundred clients at once would already wait for a second SYN.
+const BACKLOG: i32 = 4096;
+
 /// Why a server cannot listen: one sentence that names the address and the mend.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {reason}")]
@@ -166,6 +170,7 @@ async fn bind_tcp(text: &str) -> Result<TcpListener, String> {
 /// Set on the listening socket because Linux hands these options down to every accepted one: no system call per connection.
 fn tune(listener: &TcpListener) {
     let set = || -> rustix::io::Result<()> {
+        rustix::net::listen(listener, BACKLOG)?;
         // An answer's last small segment must not wait for the client's acknowledgement of the one before.
         sockopt::set_tcp_nodelay(listener, true)?;
         sockopt::set_socket_keepalive(listener, true)?;
@@ -190,7 +195,9 @@ fn bind_unix(path: &Path) -> Result<UnixListener, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.to_string()),
     }
-    UnixListener::bind(path).map_err(|error| error.to_string())
+    let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
+    rustix::net::listen(&listener, BACKLOG).map_err(|error| error.to_string())?;
+    Ok(listener)
 }
 
 #[cfg(test)]
