@@ -4,6 +4,7 @@
 
 mod access;
 mod clock;
+mod dropped;
 mod format;
 mod log;
 pub mod metrics;
@@ -14,6 +15,8 @@ mod sink;
 
 use std::io;
 
+use dropped::Dropped;
+use prometheus_client::collector::Collector;
 use tracing_subscriber::layer::SubscriberExt;
 
 pub use access::{AccessLine, AccessLog};
@@ -51,9 +54,10 @@ impl Logs {
         self.access.clone().map(AccessLog::new)
     }
 
-    /// How many lines had to be dropped because nobody read them: application log, access log.
-    pub fn dropped(&self) -> (u64, u64) {
-        (self.errors.dropped(), self.access.as_ref().map_or(0, Sink::dropped))
+    /// How many lines had to be dropped because nobody read them, for [`metrics::Metrics::add`].
+    pub fn dropped(&self) -> impl Collector + use<> {
+        let access = self.access.clone().map(|sink| ("access", sink));
+        Dropped([("application", self.errors.clone())].into_iter().chain(access).collect())
     }
 
     /// Writes out what still waits; for the end of the process.

@@ -114,6 +114,7 @@ fn metrics_count_requests_and_storage_under_the_known_names() {
         "registry_http_request_duration_seconds_count{handler=\"manifest\",method=\"get\"} 1",
         "registry_http_in_flight_requests{handler=\"manifest\"} 0",
         "registry_storage_action_seconds_count{action=",
+        "wharf_log_lines_dropped_total{log=\"access\"} 0",
     ];
     loop {
         let metrics = ask(debug, "/metrics").expect(200);

@@ -63,6 +63,7 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     }
     let config = loaded.config;
     let metrics = Arc::new(Metrics::new());
+    metrics.add(logs.dropped());
     // The sockets first: a second server by mistake should end before it touches the data.
     let listeners = Listeners::open(&config).await?;
     let parts = Parts::build(&config, &metrics).await?;
