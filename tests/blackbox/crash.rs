@@ -133,6 +133,35 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
 }
 
 #[test]
+fn a_large_chunk_that_was_being_sent_when_the_server_died_is_continued() {
+    let mut server = Server::start();
+    let blob = Blob::random(5_000_000, 12 << 20);
+    for round in 0..8_usize {
+        let repository = format!("team/large{round}");
+        let location = server.start_upload(&repository);
+        let sent = (round + 1) * blob.bytes.len() / 9;
+        let request = Request::patch(&location).header("Content-Length", blob.bytes.len().to_string());
+        let mut connection = server.connect();
+        connection.write(&request.encode_head(&server.host())).unwrap();
+        connection.write(&blob.bytes[..sent]).unwrap();
+        server.restart();
+        let status = server.get(&location).expect(204);
+        let have = match status.the("range") {
+            "0-0" => 0,
+            text => text["0-".len()..].parse::<usize>().unwrap() + 1,
+        };
+        assert!(have <= sent, "{have} bytes are there of {sent} sent");
+        server.get(&format!("/v2/{repository}/blobs/{}", blob.digest)).expect(404);
+        let range = format!("{have}-{}", blob.bytes.len() - 1);
+        let rest = Request::patch(status.location()).header("Content-Range", range).body(&blob.bytes[have..]);
+        let next = server.send(rest).expect(202).location();
+        server.close_upload(&next, &blob.digest, b"").expect(201);
+        server.check_blob(&repository, &blob);
+    }
+    server.upkeep("verify", &[]);
+}
+
+#[test]
 fn an_upload_that_is_older_than_allowed_is_purged() {
     let mut server = Server::start();
     let location = server.patch(&server.start_upload("team/app"), b"left behind").expect(202).location();

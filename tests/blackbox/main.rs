@@ -10,6 +10,7 @@ mod support;
 
 mod auth_basic;
 mod auth_token;
+mod auth_token_clients;
 mod base;
 mod blobs;
 mod chunks;
