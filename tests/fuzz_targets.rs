@@ -1,7 +1,7 @@
 //! Runs every fuzz target over its seeds and over random bytes. Goal: that the targets compile and hold in every run of
 //! the tests, not only where a fuzzer is installed, and that a finding, once put among the seeds, is never made again.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end itself")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end itself")]
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
