@@ -17,7 +17,10 @@ pub fn config(data: &[u8]) {
     }
     let Ok(loaded) = load_text(Path::new(&name), &text, &variables) else { return };
     assert!(loaded.config.storage.driver().is_some());
-    let shown = to_toml(&loaded.config).expect("what is accepted can be shown");
+    let shown = match to_toml(&loaded.config) {
+        Ok(shown) => shown,
+        Err(sentence) => panic!("what is accepted cannot be shown: {sentence}"),
+    };
     if let Err(report) = load_text(Path::new("shown.toml"), &shown, &[]) {
         panic!("what is shown is not accepted: {report}\n{shown}");
     }
