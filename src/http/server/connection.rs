@@ -126,7 +126,10 @@ impl Connection {
         };
         let http2 = self.protocol == Protocol::Http2;
         let mut connection = pin!(builder.serve_connection(io, service));
-        let mut watchdog = pin!(sleep(limits.request_header_timeout.get()));
+        // What happened meanwhile is found at the next look, so no timeout may be much shorter than the time between two.
+        let timeouts = [limits.request_header_timeout, limits.idle_timeout, limits.response_idle_timeout];
+        let look_every = timeouts.iter().map(|timeout| timeout.get()).min().unwrap_or(GOODBYE);
+        let mut watchdog = pin!(sleep(look_every));
         let mut leaving = false;
         loop {
             tokio::select! {
@@ -155,7 +158,7 @@ impl Connection {
                             return;
                         }
                     };
-                    watchdog.as_mut().reset(Instant::now() + wait);
+                    watchdog.as_mut().reset(Instant::now() + wait.min(look_every));
                 }
             }
         }
