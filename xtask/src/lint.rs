@@ -26,8 +26,9 @@ pub(crate) fn run() -> Result<()> {
     say("lints: cargo clippy");
     run_command(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?)?;
     say("documentation: cargo doc");
-    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--locked", "--quiet"])?;
-    run_command(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    // With the private items, and links to them: those who work on the server are the ones who read its documentation.
+    let mut doc = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items", "--locked", "--quiet"])?;
+    run_command(doc.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links"))
 }
 
 /// Finds source files that have outgrown what one person keeps in mind (CONTRIBUTING.md).
