@@ -18,11 +18,35 @@ pub(super) struct Hashes {
 /// Their state, as it is stored: base64.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedHashes {
-    canonical: String,
+    /// Absent where the bytes were hashed by a way that is faster but can't be saved: whoever goes on without the memory of
+    /// the process that did it reads them once more.
+    canonical: Option<String>,
+    /// The algorithm and the state of the second one.
     second: Option<(String, String)>,
 }
 
+impl SavedHashes {
+    /// Whether another process can go on from it without reading.
+    pub(super) fn is_complete(&self) -> bool {
+        self.canonical.is_some()
+    }
+}
+
+/// What a stored state is good for.
+pub(super) enum Restored {
+    /// It goes on.
+    Hashes(Hashes),
+    /// The bytes have to be read again, for these.
+    Anew(Hashes),
+}
+
 impl Hashes {
+    /// Of an upload from its first byte, as fast as can be.
+    pub(super) fn fastest(second: Option<Algorithm>) -> Self {
+        Self { canonical: Hasher::fastest(Algorithm::CANONICAL), ..Self::new(second) }
+    }
+
+    /// Of nothing yet, with a state that can be saved.
     pub(super) fn new(second: Option<Algorithm>) -> Self {
         let second = second.filter(|algorithm| *algorithm != Algorithm::CANONICAL).map(Hasher::new);
         Self { canonical: Hasher::new(Algorithm::CANONICAL), second }
@@ -68,21 +92,30 @@ impl Hashes {
         self.canonical.clone().finish()
     }
 
+    /// The second algorithm, if there is one.
+    pub(super) fn second(&self) -> Option<Algorithm> {
+        self.second.as_ref().map(Hasher::algorithm)
+    }
+
     pub(super) fn save(&self) -> SavedHashes {
+        let second = self.second.as_ref();
         SavedHashes {
-            canonical: encode(&self.canonical.save()),
-            second: self.second.as_ref().map(|hasher| (hasher.algorithm().to_string(), encode(&hasher.save()))),
+            canonical: self.canonical.save().as_deref().map(encode),
+            second: second.and_then(|hasher| Some((hasher.algorithm().to_string(), encode(&hasher.save()?)))),
         }
     }
 
     /// `None` when this is not a state that [`Hashes::save`] made.
-    pub(super) fn restore(saved: &SavedHashes) -> Option<Self> {
-        let canonical = Hasher::restore(Algorithm::CANONICAL, &decode(&saved.canonical)?)?;
+    pub(super) fn restore(saved: &SavedHashes) -> Option<Restored> {
         let second = match &saved.second {
             Some((algorithm, state)) => Some(Hasher::restore(algorithm.parse().ok()?, &decode(state)?)?),
             None => None,
         };
-        Some(Self { canonical, second })
+        let Some(canonical) = &saved.canonical else {
+            return Some(Restored::Anew(Self::new(second.map(|hasher| hasher.algorithm()))));
+        };
+        let canonical = Hasher::restore(Algorithm::CANONICAL, &decode(canonical)?)?;
+        Some(Restored::Hashes(Self { canonical, second }))
     }
 }
 

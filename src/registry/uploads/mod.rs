@@ -139,6 +139,7 @@ impl Registry {
     /// [`Error::UploadUnknown`], and [`Error::UploadBusy`] while another request writes to it.
     pub async fn cancel_upload(self: &Arc<Self>, repository: &RepositoryName, id: &UploadId) -> Result<()> {
         let session = Session::open(self.clone(), repository, id).await?;
+        self.uploads.forget(id);
         let cancelled = self.storage.delete_prefix(&layout::upload(repository, id.as_str())).await;
         drop(session);
         Ok(cancelled?)
@@ -147,6 +148,7 @@ impl Registry {
     /// Removes what is left of an upload that has ended. A failure costs only space until the next purge, so it does not fail
     /// the request.
     async fn discard_upload(&self, repository: &RepositoryName, id: &UploadId) {
+        self.uploads.forget(id);
         if let Err(error) = self.storage.delete_prefix(&layout::upload(repository, id.as_str())).await {
             tracing::warn!(%error, "an upload's remains could not be removed: the upload purge will");
         }

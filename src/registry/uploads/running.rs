@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::UploadId;
+use super::hashes::Hashes;
 
 /// A piece is never smaller than this: below it the cost per piece counts more than its bytes.
 const PIECE_BYTES_MIN: u64 = 64 << 10;
@@ -12,15 +14,39 @@ const PIECE_BYTES_MAX: u64 = 1 << 20;
 /// How many pieces an upload holds at once: one that arrives while the one before it is hashed and written.
 const PIECES_IN_FLIGHT: u64 = 2;
 
+/// Of how many uploads the hashes are remembered between two requests, at about 300 bytes each, and for how long: what is
+/// forgotten costs a second reading, no more.
+const REMEMBERED_MAX: u64 = 10_000;
+const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
+
 /// The uploads that this process is writing to now.
 pub(in crate::registry) struct Running {
     busy: Arc<Mutex<HashSet<UploadId>>>,
     buffer_bytes_max: u64,
+    /// Hashes that can't be stored, with the offset up to which they go.
+    hashes: moka::sync::Cache<UploadId, (u64, Hashes)>,
 }
 
 impl Running {
     pub(in crate::registry) fn new(buffer_bytes_max: u64) -> Self {
-        Self { busy: Arc::default(), buffer_bytes_max }
+        let hashes = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
+        Self { busy: Arc::default(), buffer_bytes_max, hashes }
+    }
+
+    /// Keeps the hashes of an upload for its next request.
+    pub(super) fn remember(&self, id: &UploadId, offset: u64, hashes: &Hashes) {
+        self.hashes.insert(id.clone(), (offset, hashes.clone()));
+    }
+
+    /// The hashes of an upload, if they go exactly as far as it does. An offset never comes twice with other bytes: the stored
+    /// one only grows, whichever process writes it.
+    pub(super) fn recall(&self, id: &UploadId, offset: u64) -> Option<Hashes> {
+        self.hashes.get(id).filter(|(reached, _)| *reached == offset).map(|(_, hashes)| hashes)
+    }
+
+    /// Forgets an upload that has ended.
+    pub(super) fn forget(&self, id: &UploadId) {
+        self.hashes.invalidate(id);
     }
 
     /// Takes an upload for one request; `None` while another request has it.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::hashes::Hashes;
+use futures_util::TryStreamExt as _;
+
+use super::hashes::{Hashes, Restored};
 use super::ingest::{Ingested, ingest};
 use super::running::Taken;
 use super::state::UploadState;
 use super::{BlobBody, UploadId, UploadStatus};
 use crate::oci::RepositoryName;
 use crate::registry::{Error, Registry, Result};
-use crate::storage::{ErrorKind, StorageError, StorageKey, WriteOptions, Writer, layout};
+use crate::storage::{ByteRange, ErrorKind, StorageError, StorageKey, WriteOptions, Writer, layout};
 
 /// After so many bytes the state is saved even while more are arriving, so that a crash costs at most these.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
@@ -31,8 +33,15 @@ impl Session {
         let taken = registry.uploads.take(id);
         let state = registry.load_upload_state(repository, id).await?;
         let taken = taken.ok_or(Error::UploadBusy { offset: state.offset })?;
-        let hashes = Hashes::restore(&state.hashes).ok_or(Error::UploadUnknown)?;
-        Ok(Self {
+        let remembered = registry.uploads.recall(id, state.offset);
+        let restored = Hashes::restore(&state.hashes).ok_or(Error::UploadUnknown)?;
+        let (hashes, read_again) = match (remembered, restored) {
+            (Some(hashes), _) => (hashes, false),
+            (None, Restored::Hashes(hashes)) if state.offset == 0 => (Hashes::fastest(hashes.second()), false),
+            (None, Restored::Hashes(hashes)) => (hashes, false),
+            (None, Restored::Anew(hashes)) => (hashes, state.offset > 0),
+        };
+        let mut session = Self {
             registry,
             repository: repository.clone(),
             id: id.clone(),
@@ -40,7 +49,30 @@ impl Session {
             hashes,
             parts: state.parts,
             _taken: taken,
-        })
+        };
+        if read_again {
+            session.hash_staged().await?;
+        }
+        Ok(session)
+    }
+
+    /// Hashes what has been staged, because the process that did it has gone or is another one. From then on the state is
+    /// stored, so that several processes that share an upload do this once.
+    async fn hash_staged(&mut self) -> Result<()> {
+        let mut left = self.offset;
+        for part in self.staged() {
+            // An appended file may be longer than its state says, if a crash came between.
+            let range = ByteRange { start: 0, len: Some(left) };
+            let mut body = self.registry.storage.read(&part, range).await?.body;
+            while let Some(piece) = body.try_next().await? {
+                left = left.saturating_sub(piece.len() as u64);
+                self.hashes = self.hashes.clone().update(vec![piece]).await;
+            }
+        }
+        if left > 0 {
+            return Err(Error::UploadUnknown);
+        }
+        Ok(())
     }
 
     pub(super) fn status(&self) -> UploadStatus {
@@ -133,6 +165,10 @@ impl Session {
 
     async fn save(&self) -> Result<()> {
         let state = UploadState { offset: self.offset, hashes: self.hashes.save(), parts: self.parts.clone() };
-        self.registry.save_upload_state(&self.repository, &self.id, &state).await
+        self.registry.save_upload_state(&self.repository, &self.id, &state).await?;
+        if !state.hashes.is_complete() {
+            self.registry.uploads.remember(&self.id, self.offset, &self.hashes);
+        }
+        Ok(())
     }
 }
