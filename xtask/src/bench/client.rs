@@ -30,8 +30,6 @@ pub(super) struct Answer {
     pub(super) location: Option<String>,
     /// The path and query of the page that `Link` names.
     pub(super) next: Option<String>,
-    /// Size of the body.
-    pub(super) bytes: u64,
     kept: Vec<u8>,
 }
 
@@ -110,7 +108,6 @@ impl Connection {
 
     /// Reads over a part of the body.
     fn skip(&mut self, bytes: u64, answer: &mut Answer) -> Result<()> {
-        answer.bytes += bytes;
         let mut left = bytes;
         while left > 0 {
             if self.start == self.end {

@@ -78,13 +78,14 @@ fn measure(field: &mut Field, args: &Args, scale: Scale) -> Result<()> {
     if rows.is_empty() {
         bail!("no row has a name that contains {}", args.only.join(" or "));
     }
-    let mut text = table::HEAD.to_owned();
+    print!("{}", table::HEAD);
     for row in &rows {
         say(format!("bench: {}", row.name));
         let results = field.measure(row, scale).with_context(|| format!("in the row {:?}", row.name))?;
-        text.push_str(&table::lines(row, &results));
+        // At once, so that a run that is broken off was not for nothing.
+        print!("{}", table::lines(row, &results));
     }
-    println!("{}\n{text}", machine());
+    println!("\n{}", machine());
     Ok(())
 }
 
@@ -187,7 +188,7 @@ fn machine() -> String {
     let sha = if field("flags").is_some_and(|flags| flags.contains("sha_ni")) { "with" } else { "without" };
     let (kernel, load) = (read("/proc/sys/kernel/osrelease"), read("/proc/loadavg"));
     format!(
-        "{cores} × {} ({sha} SHA instructions), Linux {}, load average at the end {}.\n",
+        "{cores} × {} ({sha} SHA instructions), Linux {}, load average at the end {}.",
         field("model name").unwrap_or("unknown CPU"),
         kernel.trim(),
         load.split(' ').next().unwrap_or_default(),

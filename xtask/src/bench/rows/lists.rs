@@ -5,7 +5,7 @@ use crate::bench::client::{Answer, Connection};
 use crate::bench::content::{Family, Manifest};
 use crate::bench::contestant::Contestant;
 use crate::bench::load::{self, Client, Drive, Sample};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -159,14 +159,12 @@ fn walk_for_a_while(contestant: &Contestant, first: &str, scale: Scale) -> Resul
         let start = std::time::Instant::now();
         let mut walks = 0.0;
         while walks == 0.0 || start.elapsed().as_secs_f64() < scale.seconds {
-            let (mut path, mut bytes) = (Some(first.to_owned()), 0);
+            let mut path = Some(first.to_owned());
             while let Some(at) = path {
                 let answer = connection.exchange(&contestant.request("GET", &at, ""))?;
                 answer.expect(200)?;
-                bytes += answer.bytes;
                 path = answer.next;
             }
-            ensure!(bytes > scale.repositories * 10, "a catalog of {bytes} bytes can't be complete");
             walks += 1.0;
         }
         Ok((walks, 0.0))
