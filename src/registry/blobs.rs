@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::links::put_link;
-use super::walk::Walk;
+use super::repositories::RepositoryWalk;
 use super::{Error, Registry, Result};
 use crate::oci::{Digest, RepositoryName};
 use crate::storage::{ByteRange, Change, OptionalExt, ReadStream, StorageKey, layout};
@@ -80,10 +80,11 @@ impl Registry {
         looks_max: usize,
     ) -> Result<Vec<RepositoryName>> {
         let (mut found, mut looks) = (Vec::new(), 0);
-        let mut walk = Walk::after(self, None);
+        let mut walk = RepositoryWalk::new(self.storage.as_ref());
         while found.len() < limit && looks < looks_max {
-            let Some(repository) = walk.next().await? else { break };
+            let Some(directory) = walk.next().await? else { break };
             looks += 1;
+            let Some(repository) = directory.name().filter(|_| directory.layers) else { continue };
             if self.has_blob(&repository, digest).await? {
                 found.push(repository);
             }

@@ -1,9 +1,8 @@
 //! The catalog: every repository, found by walking the layout.
 
-use super::walk::Walk;
+use super::repositories::RepositoryWalk;
 use super::{Registry, Result};
 use crate::oci::RepositoryName;
-use crate::storage::{ListRequest, Shape, layout};
 
 /// A page of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,14 +17,12 @@ impl Registry {
     /// Up to `limit` repositories (at least 1) that come after `last`, which need not exist. A repository is listed as long
     /// as it has manifests or tags.
     ///
-    /// Costs two listings for every directory between `last` and the end of the page, whatever the size of the registry.
+    /// Costs a listing for every directory between `last` and the end of the page, whatever the size of the registry.
     pub async fn catalog(&self, last: Option<&str>, limit: usize) -> Result<CatalogPage> {
         let mut page = CatalogPage::default();
-        let mut walk = Walk::after(self, last);
-        while let Some(repository) = walk.next().await? {
-            if !self.has_manifests(&repository).await? {
-                continue;
-            }
+        let mut walk = RepositoryWalk::after(self.storage.as_ref(), last);
+        while let Some(found) = walk.next().await? {
+            let Some(repository) = found.name().filter(|_| found.manifests) else { continue };
             if page.repositories.len() == limit {
                 page.more = true;
                 break;
@@ -33,16 +30,5 @@ impl Registry {
             page.repositories.push(repository);
         }
         Ok(page)
-    }
-
-    async fn has_manifests(&self, repository: &RepositoryName) -> Result<bool> {
-        let request = ListRequest {
-            prefix: layout::repository(repository),
-            after: Some(layout::LAYERS.to_owned()),
-            limit: 1,
-            shape: Shape::Children,
-        };
-        let page = self.storage.list(&request).await?;
-        Ok(page.entries.first().is_some_and(|entry| entry.name == layout::MANIFESTS))
     }
 }

@@ -19,7 +19,6 @@ mod tags;
 mod tests;
 pub mod uploads;
 pub mod verify;
-mod walk;
 
 pub use blobs::Blob;
 pub use catalog::CatalogPage;
@@ -28,7 +27,6 @@ pub use manifests::{ManifestRules, PushedManifest, StoredManifest};
 pub use referrers::ReferrersPage;
 pub use tags::TagsPage;
 pub use uploads::{BlobBody, UploadId, UploadStatus};
-pub use walk::Walk;
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Walking over everything that is kept below `repositories/`: for upkeep, which must not miss what the catalog leaves out.
+//! The walk over everything that is kept below `repositories/`: for the catalog, for mounts, and for upkeep, which must not
+//! miss what the catalog leaves out.
 
 use super::Result;
 use super::pages::PAGE;
@@ -27,37 +28,41 @@ impl FoundRepository {
     }
 }
 
-/// The walk: a parent before its children, names in byte order. Costs one or two listings per directory and holds one page of
-/// names for every level that it is in.
+/// The walk: component by component in byte order, a parent before its children. Costs one or two listings per directory and
+/// holds one page of names for every level that it is in.
 pub(super) struct RepositoryWalk<'a> {
     storage: &'a dyn Storage,
     stack: Vec<Level>,
-    started: bool,
 }
 
 /// One directory that the walk is in.
 struct Level {
+    /// The path below `repositories/`; empty at the top.
     path: String,
+    /// Where the listing goes on; `None` from the start.
     after: Option<String>,
     /// Names already listed, the next one last.
     pending: Vec<String>,
+    /// Whether there are more names to list.
     more: bool,
 }
 
 impl<'a> RepositoryWalk<'a> {
+    /// A walk over everything.
     pub(super) fn new(storage: &'a dyn Storage) -> Self {
-        Self { storage, stack: Vec::new(), started: false }
+        Self::after(storage, None)
+    }
+
+    /// A walk that begins behind `last`, which need not exist.
+    pub(super) fn after(storage: &'a dyn Storage, last: Option<&str>) -> Self {
+        Self { storage, stack: resume(last.unwrap_or_default()) }
     }
 
     /// The next directory that holds something; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<FoundRepository>> {
-        if !self.started {
-            self.started = true;
-            self.enter(String::new()).await?;
-        }
         while let Some(level) = self.stack.last_mut() {
             if let Some(name) = level.pending.pop() {
-                let path = if level.path.is_empty() { name } else { format!("{}/{name}", level.path) };
+                let path = level.child(&name);
                 if let Some(found) = self.enter(path).await? {
                     return Ok(Some(found));
                 }
@@ -91,7 +96,7 @@ impl<'a> RepositoryWalk<'a> {
             uploads: has(layout::UPLOADS),
             path: path.clone(),
         };
-        let mut level = Level { path, after: None, pending: Vec::new(), more: false };
+        let mut level = Level::new(path, None);
         level.fill(page);
         self.stack.push(level);
         Ok((found.manifests || found.layers || found.referrers || found.uploads).then_some(found))
@@ -109,12 +114,38 @@ impl<'a> RepositoryWalk<'a> {
 }
 
 impl Level {
+    fn new(path: String, after: Option<String>) -> Self {
+        Self { path, after, pending: Vec::new(), more: true }
+    }
+
+    fn child(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) }
+    }
+
     fn fill(&mut self, page: ListPage) {
         self.more = page.more;
         self.after = page.entries.last().map(|entry| entry.name.clone());
         let deeper = page.entries.into_iter().rev().filter(|entry| entry.object.is_none());
         self.pending = deeper.map(|entry| entry.name).filter(|name| !name.starts_with('_')).collect();
     }
+}
+
+/// The directories that the walk stands in after it has reported `last`: each of its parents, behind the component that leads
+/// to it, and below them `last` itself, whose children come next.
+fn resume(last: &str) -> Vec<Level> {
+    let mut stack = Vec::new();
+    let mut path = String::new();
+    for component in last.split('/').filter(|part| !part.is_empty()) {
+        let level = Level::new(path, Some(component.to_owned()));
+        path = level.child(component);
+        stack.push(level);
+        // There is nothing below what is no name, and no key either: the client may have sent anything.
+        if path.parse::<RepositoryName>().is_err() {
+            return stack;
+        }
+    }
+    stack.push(Level::new(path, None));
+    stack
 }
 
 #[cfg(test)]
