@@ -26,6 +26,17 @@ fn chunks_in_order_are_taken() {
 }
 
 #[test]
+fn the_smallest_chunk_is_told_when_one_is_asked_for() {
+    let server = Server::start();
+    assert!(
+        server.send(Request::post("/v2/team/app/blobs/uploads/")).expect(202).header("oci-chunk-min-length").is_none()
+    );
+    let server = Server::setup().env("REGISTRY_STORAGE_UPLOADS", "{chunk_bytes_min: 5MiB}").start();
+    let begun = server.send(Request::post("/v2/team/app/blobs/uploads/")).expect(202);
+    assert_eq!(begun.the("oci-chunk-min-length"), "5242880");
+}
+
+#[test]
 fn a_chunk_out_of_order_is_416_and_says_where_to_go_on() {
     let server = Server::start();
     let blob = Blob::random(71, 1000);

@@ -180,6 +180,7 @@ fn api_options(config: &Config) -> Result<ApiOptions, StartError> {
         catalog_entries_max: config.catalog.entries_max(),
         tags_page_max: config.tags.entries_max(),
         referrers_page_max: config.referrers.entries_max(),
+        chunk_bytes_min: config.storage.uploads.chunk_bytes_min.get(),
     })
 }
 

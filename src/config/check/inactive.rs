@@ -9,7 +9,6 @@ use super::shapes::join;
 use crate::config::Config;
 use crate::config::middleware::Piece;
 use crate::config::storage::Cache;
-use crate::config::value::ByteSize;
 
 /// Levels of a mail hook; an unknown word counts as `panic` in `distribution`.
 const HOOK_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
@@ -105,9 +104,6 @@ fn unused(checker: &mut Checker<'_>, config: &Config) {
     if config.storage.cache.blobdescriptorsize != Cache::default().blobdescriptorsize {
         let sentence = "is not active yet; how much is cached in memory is bounded by storage.cache.manifest_bytes_max";
         checker.warning("storage.cache.blobdescriptorsize", sentence);
-    }
-    if config.storage.uploads.chunk_bytes_min != ByteSize::ZERO {
-        checker.warning("storage.uploads.chunk_bytes_min", "is not active yet; chunks of any size are taken");
     }
     // A server that accepts what it was told to refuse is worse than one that does not start.
     if !config.policy.repository.classes.is_empty() {

@@ -49,6 +49,8 @@ pub struct ApiOptions {
     pub tags_page_max: usize,
     /// How many descriptors one page of a referrers list has.
     pub referrers_page_max: usize,
+    /// The smallest chunk that clients are asked to send, in bytes; 0 asks for nothing. Smaller ones are taken all the same.
+    pub chunk_bytes_min: u64,
 }
 
 impl Default for ApiOptions {
@@ -62,6 +64,7 @@ impl Default for ApiOptions {
             catalog_entries_max: 1000,
             tags_page_max: 1000,
             referrers_page_max: 1000,
+            chunk_bytes_min: 0,
         }
     }
 }

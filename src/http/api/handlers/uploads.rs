@@ -20,6 +20,7 @@ const MOUNT_LOOKS_MAX: usize = 1000;
 /// And in how many of those that have the blob the client's rights are tried.
 const MOUNT_SOURCES_MAX: usize = 8;
 
+const CHUNK_MIN_LENGTH: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 const UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
 
 /// Begins an upload; or takes a whole blob at once (`digest`); or mounts one that another repository has (`mount`, `from`).
@@ -42,7 +43,11 @@ pub(super) async fn start(call: &Call<'_>, repository: &RepositoryName, body: Bo
         None => None,
     };
     let status = call.api.registry.start_upload(repository, algorithm).await?;
-    Ok(progress(call, repository, &status, accepted()))
+    let mut response = progress(call, repository, &status, accepted());
+    if call.api.options.chunk_bytes_min > 0 {
+        response.headers_mut().insert(CHUNK_MIN_LENGTH, HeaderValue::from(call.api.options.chunk_bytes_min));
+    }
+    Ok(response)
 }
 
 /// Gives the repository a blob that another one has. The source that a request names has been authorized with it; where it
