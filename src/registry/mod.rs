@@ -31,6 +31,7 @@ pub use uploads::{BlobBody, UploadId, UploadStatus};
 use std::sync::Arc;
 
 use crate::storage::Storage;
+use crate::telemetry::metrics::CacheMetrics;
 
 /// What an operator can set about a registry.
 #[derive(Debug, Clone)]
@@ -43,6 +44,8 @@ pub struct RegistryOptions {
     pub upload_buffer_bytes_max: u64,
     /// What is checked of a manifest before it is taken.
     pub manifest_rules: ManifestRules,
+    /// Where the hits and misses of the manifest cache are counted.
+    pub cache_metrics: CacheMetrics,
 }
 
 impl Default for RegistryOptions {
@@ -52,6 +55,7 @@ impl Default for RegistryOptions {
             manifest_cache_bytes_max: 16 << 20,
             upload_buffer_bytes_max: 16 << 20,
             manifest_rules: ManifestRules::default(),
+            cache_metrics: CacheMetrics::default(),
         }
     }
 }
@@ -67,7 +71,7 @@ pub struct Registry {
 impl Registry {
     /// A registry that keeps everything in `storage`. Reads nothing yet.
     pub fn new(storage: Arc<dyn Storage>, options: RegistryOptions) -> Self {
-        let manifests = manifests::Cache::new(options.manifest_cache_bytes_max);
+        let manifests = manifests::Cache::new(options.manifest_cache_bytes_max, options.cache_metrics.clone());
         let uploads = uploads::Running::new(options.upload_buffer_bytes_max);
         Self { storage, options, manifests, uploads }
     }

@@ -58,7 +58,8 @@ impl Parts {
             (name, rules) => format!("{name}, with {rules} access rules"),
         };
         let descriptors_cached = config.storage.cache.blobdescriptor == BlobDescriptorCache::InMemory;
-        let registry = Arc::new(Registry::new(Arc::clone(&storage), registry_options(config)?));
+        let options = RegistryOptions { cache_metrics: metrics.cache(), ..registry_options(config)? };
+        let registry = Arc::new(Registry::new(Arc::clone(&storage), options));
         let secret = upload_secret(config, &registry).await?;
         let router = api::router(Arc::new(Api::new(Arc::clone(&registry), auth, secret, api_options(config)?)));
         Ok(Self { storage, registry, storage_place, auth_kind, descriptors_cached, router })
@@ -131,6 +132,7 @@ pub(in crate::cli) fn registry_options(config: &Config) -> Result<RegistryOption
         manifest_cache_bytes_max: config.storage.cache.manifest_bytes_max.get(),
         upload_buffer_bytes_max: config.storage.uploads.memory_bytes_max.get(),
         manifest_rules: manifest_rules(&config.validation)?,
+        ..RegistryOptions::default()
     })
 }
 

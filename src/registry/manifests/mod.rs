@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::{Error, Registry, Result};
 use crate::oci::{Algorithm, Digest, Hasher, Manifest, Reference, RepositoryName};
 use crate::storage::{ErrorKind, OptionalExt, StorageError, layout};
+use crate::telemetry::metrics::CacheMetrics;
 
 /// A manifest as it is served.
 #[derive(Debug, Clone)]
@@ -27,14 +28,32 @@ pub struct StoredManifest {
 }
 
 /// Manifests by the digest they were asked for, the least used of which give way.
-pub(super) struct Cache(moka::sync::Cache<Digest, Arc<StoredManifest>>);
+pub(super) struct Cache {
+    entries: moka::sync::Cache<Digest, Arc<StoredManifest>>,
+    metrics: CacheMetrics,
+}
 
 impl Cache {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(super) fn new(bytes_max: u64, metrics: CacheMetrics) -> Self {
         // The parsed form takes about as much as the bytes do.
         let weight =
             |_: &Digest, stored: &Arc<StoredManifest>| u32::try_from(512 + stored.bytes.len() * 2).unwrap_or(u32::MAX);
-        Self(moka::sync::Cache::builder().max_capacity(bytes_max).weigher(weight).build())
+        let entries = moka::sync::Cache::builder().max_capacity(bytes_max).weigher(weight).build();
+        Self { entries, metrics }
+    }
+
+    fn get(&self, digest: &Digest) -> Option<Arc<StoredManifest>> {
+        let found = self.entries.get(digest);
+        if found.is_some() {
+            self.metrics.hit()
+        } else {
+            self.metrics.miss()
+        }
+        found
+    }
+
+    fn insert(&self, digest: Digest, stored: Arc<StoredManifest>) {
+        self.entries.insert(digest, stored);
     }
 }
 
@@ -53,11 +72,11 @@ impl Registry {
         };
         let unknown = || Error::ManifestUnknown { repository: repository.clone(), reference: reference.clone() };
         let canonical = self.read_link(&layout::revision_link(repository, &digest)).await?.ok_or_else(unknown)?;
-        if let Some(stored) = self.manifests.0.get(&digest) {
+        if let Some(stored) = self.manifests.get(&digest) {
             return Ok(stored);
         }
         let stored = Arc::new(self.load_manifest(&digest, &canonical).await?.ok_or_else(unknown)?);
-        self.manifests.0.insert(digest, stored.clone());
+        self.manifests.insert(digest, stored.clone());
         Ok(stored)
     }
 

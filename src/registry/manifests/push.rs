@@ -63,7 +63,7 @@ impl Registry {
 
         let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
         let stored = Arc::new(StoredManifest { digest: digest.clone(), bytes: body, manifest });
-        self.manifests.0.insert(digest.clone(), stored.clone());
+        self.manifests.insert(digest.clone(), stored.clone());
         Ok(PushedManifest { digest, subject, stored })
     }
 
