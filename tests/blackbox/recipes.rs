@@ -180,12 +180,15 @@ fn r2_first_steps() {
 fn r2_the_log_by_variables() {
     let server = as_registry().env("REGISTRY_LOG_FORMATTER", "json").env("REGISTRY_LOG_LEVEL", "debug").start();
     server.get("/v2/").expect(200);
+    // The log is written beside the requests, so a line may come a moment after its answer.
+    server.wait_for_log("listening on");
     let log = server.log();
     let line = log.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no JSON in the log:\n{log}"));
     let json: serde_json::Value = serde_json::from_str(line).expect("a line is JSON");
     assert_eq!(json["service"], "registry", "{line}");
     assert!(json["msg"].is_string() && json["level"].is_string() && json["time"].is_string(), "{line}");
     let server = as_registry().env("REGISTRY_LOG_FORMATTER", "logstash").start();
+    server.wait_for_log("listening on");
     let log = server.log();
     let line = log.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no JSON in the log:\n{log}"));
     let json: serde_json::Value = serde_json::from_str(line).expect("a line is JSON");
