@@ -149,3 +149,24 @@ async fn a_blob_is_served_only_where_it_is_linked() {
         assert_eq!(content_of(&registry, &there, &digest).await, b"x");
     }
 }
+
+#[tokio::test]
+async fn a_crash_between_the_bytes_and_their_link_costs_nothing() {
+    for storage in storages() {
+        let (content, repository) = (vec![5; 300 << 10], name("a"));
+        let digest = sha256(&content);
+        let UploadStatus { id, .. } = registry(&storage).start_upload(&repository, None).await.unwrap();
+        registry(&storage).append_upload(&repository, &id, None, body(&content)).await.unwrap();
+        // What the first half of the commit does: the staged bytes get their last place.
+        let staged = layout::upload(&repository, id.as_str());
+        let request = ListRequest { prefix: staged.clone(), after: None, limit: 10, shape: Shape::Subtree };
+        let entries = storage.list(&request).await.unwrap().entries;
+        let bytes = entries.iter().find(|entry| entry.object.is_some_and(|meta| meta.size == content.len() as u64));
+        let part = staged.join(&bytes.unwrap().name).unwrap();
+        storage.copy(&part, &layout::blob_data(&digest)).await.unwrap();
+        storage.delete(&[part]).await.unwrap();
+
+        registry(&storage).finish_upload(&repository, &id, None, body(b""), &digest).await.unwrap();
+        assert_eq!(content_of(&registry(&storage), &repository, &digest).await, content);
+    }
+}

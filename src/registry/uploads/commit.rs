@@ -22,6 +22,7 @@ impl Session {
             BlobSource::Bytes(self.take_small(body).await?)
         } else {
             self.append(body).await?;
+            self.read_staged_or_placed(digest).await?;
             match self.staged() {
                 parts if parts.is_empty() => BlobSource::Bytes(Bytes::new()),
                 parts => BlobSource::Staged(parts),

@@ -9,7 +9,7 @@ use super::ingest::{Ingested, ingest};
 use super::running::Taken;
 use super::state::UploadState;
 use super::{BlobBody, UploadId, UploadStatus};
-use crate::oci::RepositoryName;
+use crate::oci::{Digest, RepositoryName};
 use crate::registry::{Error, Registry, Result};
 use crate::storage::{ByteRange, ErrorKind, StorageError, StorageKey, WriteOptions, Writer, layout};
 
@@ -24,6 +24,8 @@ pub(super) struct Session {
     pub(super) offset: u64,
     pub(super) hashes: Hashes,
     parts: Vec<String>,
+    /// The staged bytes are not in `hashes` yet: another process hashed them, in a way that has no state to store.
+    unread: bool,
     _taken: Taken,
 }
 
@@ -35,44 +37,54 @@ impl Session {
         let taken = taken.ok_or(Error::UploadBusy { offset: state.offset })?;
         let remembered = registry.uploads.recall(id, state.offset);
         let restored = Hashes::restore(&state.hashes).ok_or(Error::UploadUnknown)?;
-        let (hashes, read_again) = match (remembered, restored) {
+        let (hashes, unread) = match (remembered, restored) {
             (Some(hashes), _) => (hashes, false),
             (None, Restored::Hashes(hashes)) if state.offset == 0 => (Hashes::fastest(hashes.second()), false),
             (None, Restored::Hashes(hashes)) => (hashes, false),
             (None, Restored::Anew(hashes)) => (hashes, state.offset > 0),
         };
-        let mut session = Self {
+        Ok(Self {
             registry,
             repository: repository.clone(),
             id: id.clone(),
             offset: state.offset,
             hashes,
             parts: state.parts,
+            unread,
             _taken: taken,
-        };
-        if read_again {
-            session.hash_staged().await?;
-        }
-        Ok(session)
+        })
     }
 
-    /// Hashes what has been staged, because the process that did it has gone or is another one. From then on the state is
-    /// stored, so that several processes that share an upload do this once.
-    async fn hash_staged(&mut self) -> Result<()> {
+    /// Hashes what has been staged, if nobody has whose hash can be had. From then on the state is stored, so that several
+    /// processes that share an upload do this once.
+    async fn read_staged(&mut self) -> Result<()> {
+        if self.unread { self.hash(&self.staged()).await } else { Ok(()) }
+    }
+
+    /// The same before the upload is closed under `digest`. A crash may have come after the bytes were given their last place
+    /// and before the repository was given the link: then they are read there.
+    pub(super) async fn read_staged_or_placed(&mut self, digest: &Digest) -> Result<()> {
+        match self.read_staged().await {
+            Err(Error::Storage(error)) if error.is_not_found() && digest.is_canonical() => {
+                self.hash(&[layout::blob_data(digest)]).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn hash(&mut self, keys: &[StorageKey]) -> Result<()> {
         let mut left = self.offset;
-        for part in self.staged() {
+        for key in keys {
             // An appended file may be longer than its state says, if a crash came between.
             let range = ByteRange { start: 0, len: Some(left) };
-            let mut body = self.registry.storage.read(&part, range).await?.body;
+            let mut body = self.registry.storage.read(key, range).await?.body;
             while let Some(piece) = body.try_next().await? {
                 left = left.saturating_sub(piece.len() as u64);
                 self.hashes = self.hashes.clone().update(vec![piece]).await;
             }
         }
-        if left > 0 {
-            return Err(Error::UploadUnknown);
-        }
-        Ok(())
+        self.unread = left > 0;
+        if self.unread { Err(Error::UploadUnknown) } else { Ok(()) }
     }
 
     pub(super) fn status(&self) -> UploadStatus {
@@ -92,6 +104,7 @@ impl Session {
         if body.bytes_expected == Some(0) {
             return Ok(());
         }
+        self.read_staged().await?;
         let (began_at, parts_before) = (self.offset, self.parts.len());
         let mut writer = self.open_writer().await?;
         let outcome = loop {
