@@ -4,11 +4,17 @@ use super::*;
 use crate::registry::{Error, UploadStatus};
 use crate::storage::{ListRequest, Shape, layout};
 
-/// Whether anything of any upload is left.
+/// Whether anything of any upload is left, once what has ended has been removed.
 async fn staged(registry: &Registry, repository: &RepositoryName) -> bool {
     let prefix = layout::uploads(repository);
     let request = ListRequest { prefix, after: None, limit: 10, shape: Shape::Subtree };
-    !registry.storage().list(&request).await.unwrap().entries.is_empty()
+    for _ in 0..1000 {
+        if registry.storage().list(&request).await.unwrap().entries.is_empty() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+    }
+    true
 }
 
 #[tokio::test]

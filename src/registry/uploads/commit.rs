@@ -43,7 +43,7 @@ impl Session {
         };
         // A failing backend leaves the upload as it is, for the client to try again; a wrong digest never gets right.
         if matches!(committed, Ok(_) | Err(Error::DigestMismatch { .. })) {
-            self.registry.discard_upload(&self.repository, &self.id).await;
+            self.registry.clone().discard_upload(&self.repository, &self.id).await;
         }
         committed
     }

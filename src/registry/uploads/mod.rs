@@ -128,7 +128,7 @@ impl Registry {
         let pushed = self.finish_upload(repository, &status.id, None, body, digest).await;
         if pushed.is_err() {
             // Nobody was told the id, so nobody can go on with it.
-            self.discard_upload(repository, &status.id).await;
+            self.clone().discard_upload(repository, &status.id).await;
         }
         pushed
     }
@@ -139,22 +139,35 @@ impl Registry {
     /// [`Error::UploadUnknown`], and [`Error::UploadBusy`] while another request writes to it.
     pub async fn cancel_upload(self: &Arc<Self>, repository: &RepositoryName, id: &UploadId) -> Result<()> {
         let session = Session::open(self.clone(), repository, id).await?;
-        self.uploads.forget(id);
+        let _ended = self.uploads.end(id);
         let cancelled = self.storage.delete_prefix(&layout::upload(repository, id.as_str())).await;
         drop(session);
         Ok(cancelled?)
     }
 
-    /// Removes what is left of an upload that has ended. A failure costs only space until the next purge, so it does not fail
-    /// the request.
-    async fn discard_upload(&self, repository: &RepositoryName, id: &UploadId) {
-        self.uploads.forget(id);
-        if let Err(error) = self.storage.delete_prefix(&layout::upload(repository, id.as_str())).await {
-            tracing::warn!(%error, "an upload's remains could not be removed: the upload purge will");
+    /// Removes what is left of an upload that has ended, in the background: deleting a file that is just being written out
+    /// waits for that, and the client need not. A failure costs only space until the next purge.
+    async fn discard_upload(self: Arc<Self>, repository: &RepositoryName, id: &UploadId) {
+        let ended = self.uploads.end(id);
+        let place = self.uploads.removal();
+        let (in_background, prefix) = (place.is_some(), layout::upload(repository, id.as_str()));
+        let removal = async move {
+            if let Err(error) = self.storage.delete_prefix(&prefix).await {
+                tracing::warn!(%error, "an upload's remains could not be removed: the upload purge will");
+            }
+            drop((ended, place));
+        };
+        if in_background {
+            tokio::spawn(removal);
+        } else {
+            removal.await;
         }
     }
 
     async fn load_upload_state(&self, repository: &RepositoryName, id: &UploadId) -> Result<UploadState> {
+        if self.uploads.has_ended(id) {
+            return Err(Error::UploadUnknown);
+        }
         let key = layout::upload_state(repository, id.as_str());
         let state = match self.storage.get(&key, state::STATE_BYTES_MAX).await.optional()? {
             Some(content) => UploadState::decode(&content),

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::UploadId;
 use super::hashes::Hashes;
 
@@ -19,9 +21,16 @@ const PIECES_IN_FLIGHT: u64 = 2;
 const REMEMBERED_MAX: u64 = 10_000;
 const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
 
+/// How many uploads that have ended are removed in the background at once; beyond that a request waits for its own, so that
+/// removing never falls behind ending.
+const REMOVALS_MAX: usize = 32;
+
 /// The uploads that this process is writing to now.
 pub(in crate::registry) struct Running {
     busy: Arc<Mutex<HashSet<UploadId>>>,
+    /// Ended, but not removed from storage yet.
+    ended: Arc<Mutex<HashSet<UploadId>>>,
+    removals: Arc<Semaphore>,
     buffer_bytes_max: u64,
     /// Hashes that can't be stored, with the offset up to which they go.
     hashes: moka::sync::Cache<UploadId, (u64, Hashes)>,
@@ -30,7 +39,8 @@ pub(in crate::registry) struct Running {
 impl Running {
     pub(in crate::registry) fn new(buffer_bytes_max: u64) -> Self {
         let hashes = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
-        Self { busy: Arc::default(), buffer_bytes_max, hashes }
+        let removals = Arc::new(Semaphore::new(REMOVALS_MAX));
+        Self { busy: Arc::default(), ended: Arc::default(), removals, buffer_bytes_max, hashes }
     }
 
     /// Keeps the hashes of an upload for its next request.
@@ -44,15 +54,28 @@ impl Running {
         self.hashes.get(id).filter(|(reached, _)| *reached == offset).map(|(_, hashes)| hashes)
     }
 
-    /// Forgets an upload that has ended.
-    pub(super) fn forget(&self, id: &UploadId) {
+    /// Ends an upload: from now on nobody can go on with it. As long as the answer lives, it counts as unknown although
+    /// something of it may still be stored.
+    pub(super) fn end(&self, id: &UploadId) -> Listed {
         self.hashes.invalidate(id);
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        Listed { list: self.ended.clone(), id: id.clone() }
+    }
+
+    /// Whether an upload has ended and is being removed.
+    pub(super) fn has_ended(&self, id: &UploadId) -> bool {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// A place among the removals in the background; `None` when there are enough of them.
+    pub(super) fn removal(&self) -> Option<OwnedSemaphorePermit> {
+        self.removals.clone().try_acquire_owned().ok()
     }
 
     /// Takes an upload for one request; `None` while another request has it.
-    pub(super) fn take(&self, id: &UploadId) -> Option<Taken> {
+    pub(super) fn take(&self, id: &UploadId) -> Option<Listed> {
         let fresh = self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-        fresh.then(|| Taken { busy: self.busy.clone(), id: id.clone() })
+        fresh.then(|| Listed { list: self.busy.clone(), id: id.clone() })
     }
 
     /// How large a piece may be now. The more uploads there are, the smaller each one's pieces, so that the sum stays bounded.
@@ -63,15 +86,15 @@ impl Running {
     }
 }
 
-/// An upload that one request has for itself, until this is dropped.
-pub(super) struct Taken {
-    busy: Arc<Mutex<HashSet<UploadId>>>,
+/// An upload that stands in one of the lists, until this is dropped.
+pub(super) struct Listed {
+    list: Arc<Mutex<HashSet<UploadId>>>,
     id: UploadId,
 }
 
-impl Drop for Taken {
+impl Drop for Listed {
     fn drop(&mut self) {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 
 use super::hashes::{Hashes, Restored};
 use super::ingest::{Ingested, ingest};
-use super::running::Taken;
+use super::running::Listed;
 use super::state::UploadState;
 use super::{BlobBody, UploadId, UploadStatus};
 use crate::oci::{Digest, RepositoryName};
@@ -26,7 +26,7 @@ pub(super) struct Session {
     parts: Vec<String>,
     /// The staged bytes are not in `hashes` yet: another process hashed them, in a way that has no state to store.
     unread: bool,
-    _taken: Taken,
+    _taken: Listed,
 }
 
 impl Session {
