@@ -11,13 +11,13 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 use super::links::put_link;
+use super::pages::{Pages, linked_digest};
 use super::{Error, Registry, Result, StoredManifest};
 use crate::oci::{Algorithm, Descriptor, Digest, Hasher, Manifest, Reference, RepositoryName, Tag};
-use crate::storage::{Change, ListRequest, OptionalExt, Shape, WriteOptions, layout};
+use crate::storage::{Change, OptionalExt, WriteOptions, layout};
 
 /// How many manifests are read at once while an index is built or answered from.
 const MANIFEST_READS_MAX: usize = 16;
-const LIST_PAGE: usize = 1000;
 
 /// A page of a referrers list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -86,19 +86,11 @@ impl Registry {
     /// Every `<alg>/<hex>/link` beneath a prefix, as the digest that its path spells.
     async fn linked_digests(&self, prefix: crate::storage::StorageKey) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
-        let mut after = None;
-        loop {
-            let request = ListRequest { prefix: prefix.clone(), after, limit: LIST_PAGE, shape: Shape::Subtree };
-            let page = self.storage.list(&request).await?;
-            after = page.entries.last().map(|entry| entry.name.clone());
-            digests.extend(page.entries.iter().filter_map(|entry| {
-                let (algorithm, hex) = entry.name.strip_suffix("/link")?.split_once('/')?;
-                format!("{algorithm}:{hex}").parse::<Digest>().ok()
-            }));
-            if !page.more {
-                return Ok(digests);
-            }
+        let mut pages = Pages::subtree(self.storage.as_ref(), prefix);
+        while let Some(entries) = pages.next().await? {
+            digests.extend(entries.iter().filter_map(|entry| linked_digest(&entry.name)));
         }
+        Ok(digests)
     }
 
     /// What a client without a referrers API has written under the fallback tag of `subject`.

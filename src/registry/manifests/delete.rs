@@ -1,10 +1,9 @@
 //! Deleting a manifest: the revision first, then every tag that points at it, so that nothing dangles for long.
 
 use crate::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use crate::registry::pages::Pages;
 use crate::registry::{Error, Registry, Result};
-use crate::storage::{ListRequest, OptionalExt, Shape, layout};
-
-const LIST_PAGE: usize = 1000;
+use crate::storage::{OptionalExt, layout};
 
 impl Registry {
     /// Deletes a manifest and the tags that point at it, which it returns. The bytes stay until they are collected; so do the
@@ -43,22 +42,17 @@ impl Registry {
         canonical: &Digest,
         algorithm: Algorithm,
     ) -> Result<Vec<Digest>> {
-        let prefix = layout::revisions_by(repository, algorithm);
-        let (mut aliases, mut after) = (Vec::new(), None);
-        loop {
-            let request = ListRequest { prefix: prefix.clone(), after, limit: LIST_PAGE, shape: Shape::Children };
-            let page = self.storage.list(&request).await?;
-            after = page.entries.last().map(|entry| entry.name.clone());
-            for entry in &page.entries {
+        let mut aliases = Vec::new();
+        let mut pages = Pages::children(self.storage.as_ref(), layout::revisions_by(repository, algorithm));
+        while let Some(entries) = pages.next().await? {
+            for entry in &entries {
                 let Ok(alias) = format!("{algorithm}:{}", entry.name).parse::<Digest>() else { continue };
                 if self.read_link(&layout::revision_link(repository, &alias)).await?.as_ref() == Some(canonical) {
                     aliases.push(alias);
                 }
             }
-            if !page.more {
-                return Ok(aliases);
-            }
         }
+        Ok(aliases)
     }
 
     /// Whether a repository has a manifest, bytes and all.

@@ -100,7 +100,7 @@ impl Registry {
         let mut missing = Vec::new();
         for some in digests.chunks(LOOKUPS_MAX) {
             let found = try_join_all(some.iter().map(|digest| self.has_blob(repository, digest))).await?;
-            missing.extend(some.iter().zip(found).filter(|(_, found)| !found).map(|(digest, _)| (*digest).clone()));
+            missing.extend(not_found(some, &found));
         }
         Ok(missing)
     }
@@ -110,10 +110,15 @@ impl Registry {
         let mut missing = Vec::new();
         for some in digests.chunks(LOOKUPS_MAX) {
             let found = try_join_all(some.iter().map(|digest| self.has_manifest(repository, digest))).await?;
-            missing.extend(some.iter().zip(found).filter(|(_, found)| !found).map(|(digest, _)| (*digest).clone()));
+            missing.extend(not_found(some, &found));
         }
         Ok(missing)
     }
+}
+
+/// The digests whose look-up did not find anything.
+fn not_found<'a>(looked_up: &'a [&Digest], found: &'a [bool]) -> impl Iterator<Item = Digest> + 'a {
+    looked_up.iter().zip(found).filter(|(_, found)| !**found).map(|(digest, _)| (*digest).clone())
 }
 
 /// The digests of descriptors, each once, in the order they stand.
