@@ -12,6 +12,7 @@ pub mod config;
 pub mod health;
 pub mod http;
 pub mod oci;
+pub mod plugin;
 pub mod registry;
 pub mod storage;
 pub mod telemetry;

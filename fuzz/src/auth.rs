@@ -39,8 +39,15 @@ pub fn bearer(data: &[u8]) {
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
     let access = [Access { resource: Resource::Repository("fuzz/repo".to_owned()), action: Action::Pull }];
     let (method, host) = (Method::GET, "registry.example");
-    let request =
-        AuthRequest { method: &method, headers: &headers, access: &access, peer: None, scheme: "https", host };
+    let request = AuthRequest {
+        method: &method,
+        path: "/v2/",
+        headers: &headers,
+        access: &access,
+        peer: None,
+        scheme: "https",
+        host,
+    };
     match RUNTIME.block_on(TOKEN.authorize(request)) {
         Ok(Decision::Challenge { www_authenticate, .. }) => assert!(www_authenticate.starts_with("Bearer realm=")),
         other => panic!("a made-up token led to {other:?}"),

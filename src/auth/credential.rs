@@ -14,7 +14,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The credential that a request carries. Not `Debug`: it holds secrets.
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) enum Credential<'a> {
+pub(crate) enum Credential<'a> {
     /// No `Authorization` header.
     Absent,
     /// `Basic`: a user and a password.
@@ -27,16 +27,16 @@ pub(super) enum Credential<'a> {
 
 /// A user and a password.
 #[cfg_attr(test, derive(Debug, PartialEq))]
-pub(super) struct Basic {
+pub(crate) struct Basic {
     /// Up to the first colon.
-    pub(super) user: String,
+    pub(crate) user: String,
     /// All after the first colon. Any bytes.
-    pub(super) password: Vec<u8>,
+    pub(crate) password: Vec<u8>,
 }
 
 impl<'a> Credential<'a> {
     /// Reads the header. Two headers are refused: which of them counts would be the reader's guess.
-    pub(super) fn of(headers: &'a HeaderMap) -> Self {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Self::Absent };
         if values.next().is_some() {
@@ -58,7 +58,7 @@ impl<'a> Credential<'a> {
 
     /// Whether this is as good as nothing. The clients built on containers/image (skopeo, podman) answer a Basic challenge with
     /// an empty user and an empty password when they have none.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Absent => true,
             Self::Basic(basic) => basic.user.is_empty() && basic.password.is_empty(),

@@ -5,18 +5,18 @@ use sha2::Sha256;
 
 /// HMAC-SHA-256 under a key that is drawn at the start and never leaves the process: who sees what is remembered can neither
 /// read a secret from it nor try secrets against it.
-pub(super) struct KeyedHash(Hmac<Sha256>);
+pub(crate) struct KeyedHash(Hmac<Sha256>);
 
 impl KeyedHash {
     /// Draws a key. Fails when the system gives no random numbers.
-    pub(super) fn new() -> Result<Self, String> {
+    pub(crate) fn new() -> Result<Self, String> {
         let mut key = [0; 64];
         getrandom::fill(&mut key).map_err(|error| format!("no random numbers for a key: {error}"))?;
         Ok(Self(Hmac::new(&key.into())))
     }
 
     /// The hash of several parts. The length of each goes in, so that none can be shifted into its neighbour.
-    pub(super) fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
+    pub(crate) fn of(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut mac = self.0.clone();
         for part in parts {
             mac.update(&(part.len() as u64).to_le_bytes());

@@ -29,6 +29,8 @@ pub mod token;
 
 mod watched;
 
+pub(crate) use credential::Credential;
+pub(crate) use keyed_hash::KeyedHash;
 pub use setup::SetupError;
 
 use std::net::SocketAddr;
@@ -72,6 +74,8 @@ pub enum Action {
 pub struct AuthRequest<'a> {
     /// The HTTP method.
     pub method: &'a http::Method,
+    /// The path as it was sent, without the query.
+    pub path: &'a str,
     /// The request's headers. Forwarding headers in it were written by anybody.
     pub headers: &'a http::HeaderMap,
     /// Everything that the request needs at once; empty for `/v2/`, which asks only who is there.

@@ -51,6 +51,7 @@ impl Request {
     pub(super) fn get(&self) -> AuthRequest<'_> {
         AuthRequest {
             method: &Method::GET,
+            path: "/v2/",
             headers: &self.headers,
             access: &self.access,
             peer: None,

@@ -24,7 +24,8 @@ pub struct Auth {
     /// Lets anybody in who sends an `Authorization` header, whatever it holds. For tests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silly: Option<Silly>,
-    /// A WebAssembly component.
+    /// A WebAssembly component. With `on-failure: native` one of the others stands beside it, and decides while it is out of
+    /// service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<Plugin>,
     /// Access rules. Empty: whoever the provider lets in may do everything that it grants. Otherwise a request needs, beside
@@ -62,12 +63,16 @@ impl Provider<'_> {
 }
 
 impl Auth {
-    /// The configured provider. A loaded configuration has at most one.
+    /// The configured provider. A loaded configuration has at most one, and beside a plugin at most one to fall back to.
     pub fn provider(&self) -> Provider<'_> {
+        self.plugin.as_ref().map_or_else(|| self.native(), Provider::Plugin)
+    }
+
+    /// The built-in provider: the configured one, or the one that stands beside a plugin to take over when the plugin fails.
+    pub fn native(&self) -> Provider<'_> {
         None.or(self.htpasswd.as_ref().map(Provider::Htpasswd))
             .or(self.token.as_ref().map(Provider::Token))
             .or(self.silly.as_ref().map(Provider::Silly))
-            .or(self.plugin.as_ref().map(Provider::Plugin))
             .unwrap_or(Provider::None)
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::plugin::Plugin;
 use super::value::{Secret, Strings};
 
 /// The log and the access log.
@@ -67,15 +68,18 @@ pub struct AccessLog {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogHook {
-    /// Kind of hook: `mail`.
+    /// Kind of hook: `mail` or `plugin`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Keeps the hook in the file without using it.
     pub disabled: bool,
     /// The levels that fire it, matched exactly: `panic`, `fatal`, `error`, `warn`, `info`, `debug`, `trace`.
     pub levels: Strings,
-    /// How the mail is sent.
+    /// How the mail is sent; for `mail`.
     pub options: MailOptions,
+    /// The component that is given the records; for `plugin`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<Plugin>,
 }
 
 /// How a mail hook sends.

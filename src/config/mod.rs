@@ -48,7 +48,7 @@ pub struct Config {
     pub log: log::Log,
     /// Where the data lies, and how it is treated there.
     pub storage: storage::Storage,
-    /// Who may do what. At most one of `none`, `htpasswd`, `token` and `silly`, and access rules beside it.
+    /// Who may do what. At most one of `none`, `htpasswd`, `token`, `silly` and `plugin`, and access rules beside it.
     pub auth: auth::Auth,
     /// Named pieces that `distribution` can put around its registry, repositories or storage.
     pub middleware: middleware::Middleware,
@@ -56,6 +56,10 @@ pub struct Config {
     pub http: http::Http,
     /// Who is told of pushes, pulls and deletions.
     pub notifications: notifications::Notifications,
+    /// What concerns all plugins, wherever they are configured.
+    pub plugins: plugin::Plugins,
+    /// The listener by which `wharf plugin list`, `swap` and `rollback` reach a running server.
+    pub admin: plugin::Admin,
     /// The Redis server used by `storage.cache.blobdescriptor: redis`.
     pub redis: redis::Redis,
     /// Checks that make the whole server answer 503 while they fail.
@@ -88,6 +92,8 @@ impl Default for Config {
             middleware: Default::default(),
             http: Default::default(),
             notifications: Default::default(),
+            plugins: Default::default(),
+            admin: Default::default(),
             redis: Default::default(),
             health: Default::default(),
             catalog: Default::default(),

@@ -7,6 +7,7 @@ use super::nearest::{alternatives, nearest};
 use super::shapes::{join, shown};
 use crate::config::Config;
 use crate::config::auth::{AccessRule, Provider};
+use crate::config::plugin::OnFailure;
 
 const ACTIONS: [&str; 5] = ["pull", "push", "delete", "catalog", "*"];
 
@@ -17,8 +18,8 @@ const ALGORITHMS: [&str; 13] = [
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
     one_provider(checker, config);
-    match config.auth.provider() {
-        Provider::None => {}
+    match config.auth.native() {
+        Provider::None | Provider::Plugin(_) => {}
         Provider::Htpasswd(htpasswd) => {
             let key = |name: &str| join("auth.htpasswd", name);
             let mend = "give the text that a client shows when it asks for the password";
@@ -33,13 +34,10 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
             checker
                 .warning("auth.silly", "lets everybody in who sends any Authorization header; use it for tests only");
         }
-        Provider::Plugin(plugin) => {
-            let mend = "name a file, or oci://host/repository@sha256:…";
-            checker.required("auth.plugin.component", plugin.component.is_empty(), mend);
-            let origin = checker.root.origin_of("auth.plugin");
-            let sentence = "auth plugins are not active yet; use htpasswd or token";
-            checker.report.mistake("auth.plugin", &origin, sentence);
-        }
+    }
+    if let Some(plugin) = &config.auth.plugin {
+        let native = config.auth.native() != Provider::None;
+        super::plugin::plugin(checker, "auth.plugin", plugin, Some(native));
     }
     for (index, rule) in config.auth.access.iter().enumerate() {
         access(checker, &format!("auth.access[{index}]"), rule, config.auth.provider());
@@ -53,7 +51,7 @@ fn one_provider(checker: &mut Checker<'_>, config: &Config) {
         ("htpasswd", auth.htpasswd.is_some()),
         ("token", auth.token.is_some()),
         ("silly", auth.silly.is_some()),
-        ("plugin", auth.plugin.is_some()),
+        ("plugin", auth.plugin.as_ref().is_some_and(|plugin| plugin.on_failure == OnFailure::Deny)),
     ];
     let places: Vec<String> = given
         .iter()
@@ -61,13 +59,20 @@ fn one_provider(checker: &mut Checker<'_>, config: &Config) {
         .map(|(name, _)| format!("{name} ({})", checker.root.origin_of(&join("auth", name))))
         .collect();
     if places.len() > 1 {
-        let sentence = format!("there must be one provider at most, but there are {}; keep one", places.join(" and "));
+        let native = match &auth.plugin {
+            Some(_) => {
+                ", or set auth.plugin.on-failure to \"native\" to have the other one take over when the plugin fails"
+            }
+            None => "",
+        };
+        let places = places.join(" and ");
+        let sentence = format!("there must be one provider at most, but there are {places}; keep one{native}");
         checker.mistake("auth", sentence);
     }
 }
 
 fn token(checker: &mut Checker<'_>, config: &Config) {
-    let Provider::Token(token) = config.auth.provider() else { return };
+    let Provider::Token(token) = config.auth.native() else { return };
     let key = |name: &str| join("auth.token", name);
     checker.required(&key("realm"), token.realm.is_empty(), "give the URL of the token server");
     checker.required(

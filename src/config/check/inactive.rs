@@ -30,8 +30,18 @@ fn hooks(checker: &mut Checker<'_>, config: &Config) {
         let key = format!("log.hooks[{index}]");
         match hook.kind.as_str() {
             "mail" => checker.warning(&key, "mail hooks of the log are not active yet; nothing is sent"),
-            "" => checker.mistake(&join(&key, "type"), "is missing; write \"mail\""),
-            _ => checker.warning(&join(&key, "type"), "there is no log hook of this type but \"mail\"; it is ignored"),
+            "plugin" => match &hook.plugin {
+                Some(plugin) => {
+                    super::plugin::plugin(checker, &join(&key, "plugin"), plugin, None);
+                    checker.warning(&key, "plugin hooks of the log are not active yet; nothing is sent");
+                }
+                None => checker.mistake(&join(&key, "plugin"), "is missing; name the component"),
+            },
+            "" => checker.mistake(&join(&key, "type"), "is missing; write \"mail\" or \"plugin\""),
+            _ => checker.warning(
+                &join(&key, "type"),
+                "there are log hooks of type \"mail\" and \"plugin\"; this one is ignored",
+            ),
         }
         for level in hook.levels.iter().filter(|level| !HOOK_LEVELS.contains(&level.to_lowercase().as_str())) {
             let meant = nearest(level, HOOK_LEVELS).unwrap_or("panic");
@@ -54,11 +64,7 @@ fn notifications(checker: &mut Checker<'_>, config: &Config) {
     }
     for (index, plugin) in config.notifications.plugins.iter().enumerate() {
         let key = format!("notifications.plugins[{index}]");
-        checker.required(
-            &join(&key, "component"),
-            plugin.component.is_empty(),
-            "name a file, or oci://host/repository@sha256:…",
-        );
+        super::plugin::plugin(checker, &key, plugin, None);
         checker.warning(&key, "notification plugins are not active yet; no event is given to this one");
     }
 }

@@ -6,6 +6,7 @@ mod http;
 mod inactive;
 mod listeners;
 pub(super) mod nearest;
+mod plugin;
 mod rules;
 pub(super) mod shapes;
 mod storage;
@@ -37,6 +38,7 @@ pub(super) fn run(root: &Node, dialect: Dialect, report: &mut Report) -> Config 
     http::check(&mut checker, &mut config);
     tls::check(&mut checker, &config);
     rules::check(&mut checker, &config);
+    plugin::check(&mut checker, &config);
     inactive::check(&mut checker, &config);
     config
 }

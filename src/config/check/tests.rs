@@ -4,7 +4,7 @@ use super::super::read::testing::{toml, yaml, yaml_with};
 use crate::config::to_toml;
 
 /// Below a YAML file that names a local directory: text, and words of its one mistake.
-const MISTAKES: [(&str, &[&str]); 59] = [
+const MISTAKES: &[(&str, &[&str])] = &[
     ("policy: {repository: {classes: image}}", &["policy.repository.classes", "not active yet"]),
     ("http: {addr: localhost}", &["http.addr", "\"localhost\"", "port", "127.0.0.1:5000"]),
     ("http: {addr: '::1:5000'}", &["http.addr", "brackets"]),
@@ -57,7 +57,26 @@ const MISTAKES: [(&str, &[&str]); 59] = [
     ("auth: {access: [{who: '*', actions: read}]}", &["auth.access[0].actions", "\"read\"", "\"pull\""]),
     ("auth: {access: [{who: '*', repositories: 'team**'}]}", &["auth.access[0].repositories", "whole component"]),
     ("auth: {access: [{who: '*', repositories: '[a'}]}", &["auth.access[0].repositories", "no glob"]),
-    ("auth: {plugin: {component: a.wasm}}", &["auth.plugin", "not active yet"]),
+    ("auth: {plugin: {name: a}}", &["auth.plugin.component", "missing"]),
+    ("auth: {plugin: {component: 'oci://host/a:1'}}", &["auth.plugin.component", "pinned", "@sha256:"]),
+    ("auth: {plugin: {component: a.wasm, name: a b}}", &["auth.plugin.name", "letters"]),
+    ("auth: {plugin: {component: a.wasm, on-failure: native}}", &["auth.plugin.on-failure", "no built-in provider"]),
+    ("auth: {plugin: {component: a.wasm, on-failure: allow}}", &["auth.plugin.on-failure", "\"deny\" or \"native\""]),
+    ("auth: {plugin: {component: a.wasm}, htpasswd: {realm: r, path: p}}", &["auth", "keep one", "on-failure"]),
+    ("auth: {plugin: {component: a.wasm, grants: {serve: auth/a}}}", &["auth.plugin.grants.serve", "/auth/example/"]),
+    ("auth: {plugin: {component: a.wasm, grants: {serve: /v2/a/}}}", &["auth.plugin.grants.serve", "own API"]),
+    ("auth: {plugin: {component: a.wasm, grants: {directories: [{guest: /a}]}}}", &["directories[0].path", "missing"]),
+    ("auth: {plugin: {component: a.wasm, grants: {directories: [{path: a}]}}}", &["directories[0].path", "absolute"]),
+    ("auth: {plugin: {component: a.wasm, grants: {secrets: {key: {}}}}}", &["grants.secrets.key", "names nothing"]),
+    (
+        "auth: {plugin: {component: a.wasm, config: {key: a}, grants: {secrets: {key: {env: A}}}}}",
+        &["grants.secrets.key", "rename"],
+    ),
+    ("auth: {plugin: {component: a.wasm, limits: {call_time_max: 0s}}}", &["limits.call_time_max", "unlimited"]),
+    ("auth: {plugin: {component: a.wasm, limits: {instances_max: 501}}}", &["limits.instances_max", "at most 500"]),
+    ("auth: {plugin: {component: a.wasm, limits: {memory_bytes_max: 5GiB}}}", &["memory_bytes_max", "at most 4GiB"]),
+    ("admin: {addr: '0.0.0.0:5002', token: 0123456789abcdef}", &["admin.addr", "loopback"]),
+    ("admin: {addr: '127.0.0.1:5002', token: short}", &["admin.token", "16 characters"]),
     ("health: {storagedriver: {enabled: true, interval: 0}}", &["health.storagedriver.interval", "10s"]),
     ("health: {file: [{file: /a}, {file: /a}]}", &["health.file[1].file", "already"]),
     ("health: {http: [{uri: here}]}", &["health.http[0].uri", "no URL"]),
@@ -83,7 +102,7 @@ const MISTAKES: [(&str, &[&str]); 59] = [
 
 #[test]
 fn every_mistake_is_one_sentence_with_its_key_its_place_and_its_mend() {
-    for (text, words) in MISTAKES {
+    for (text, words) in MISTAKES.iter().copied() {
         let outcome = yaml_with(text);
         assert_eq!(outcome.mistakes.len(), 1, "{text}: {:#?}", outcome.mistakes);
         for word in words.iter().chain(&["config.yml line"]) {

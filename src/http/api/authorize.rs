@@ -66,6 +66,7 @@ pub(super) async fn may_pull(call: &Call<'_>, repository: &RepositoryName) -> bo
 fn request<'a>(call: &'a Call<'_>, access: &'a [Access]) -> AuthRequest<'a> {
     AuthRequest {
         method: &call.parts.method,
+        path: call.parts.uri.path(),
         headers: &call.parts.headers,
         access,
         peer: call.parts.extensions.get::<RequestInfo>().and_then(|info| info.peer),

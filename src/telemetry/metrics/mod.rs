@@ -3,6 +3,7 @@
 mod handler;
 mod histogram;
 mod http;
+mod plugin;
 mod storage;
 
 use std::sync::Mutex;
@@ -13,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 pub use handler::Handler;
 pub use http::{Counted, HttpMetrics};
+pub use plugin::{PluginFault, PluginMetrics, PluginsMetrics};
 pub use storage::{CacheMetrics, StorageAction, StorageMetrics};
 
 /// The content type of [`Metrics::encode`].
@@ -71,6 +73,13 @@ impl Metrics {
     /// Metrics for the cache of blob descriptors, shown from now on.
     pub fn cache(&self) -> CacheMetrics {
         let metrics = CacheMetrics::default();
+        self.add(metrics.clone());
+        metrics
+    }
+
+    /// Metrics for plugins, shown from now on.
+    pub fn plugins(&self) -> PluginsMetrics {
+        let metrics = PluginsMetrics::default();
         self.add(metrics.clone());
         metrics
     }

@@ -1,0 +1,1 @@
+//! With real components, where they are built.
