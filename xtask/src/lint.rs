@@ -14,6 +14,9 @@ use std::path::Path;
 /// The most lines that a source file may have.
 const FILE_LINES_MAX: usize = 500;
 
+/// The workspace of the guests.
+const PLUGINS: &str = "plugins/Cargo.toml";
+
 /// Runs every lint.
 ///
 /// # Errors
@@ -21,6 +24,8 @@ const FILE_LINES_MAX: usize = 500;
 pub(crate) fn run() -> Result<()> {
     say("format: cargo fmt --check");
     run_command(&mut cargo(&["fmt", "--all", "--check"])?).context("run `cargo fmt --all`")?;
+    run_command(&mut cargo(&["fmt", "--all", "--check", "--manifest-path", PLUGINS])?)
+        .with_context(|| format!("run `cargo fmt --all --manifest-path {PLUGINS}`"))?;
     file_lengths()?;
     dependencies()?;
     say("lints: cargo clippy");
@@ -36,7 +41,7 @@ fn file_lengths() -> Result<()> {
     say("lengths: source files");
     let root = workspace_root()?;
     let mut too_long = Vec::new();
-    for folder in ["src", "tests", "xtask", "fuzz", "benches"] {
+    for folder in ["src", "tests", "xtask", "plugins", "fuzz", "benches"] {
         too_long_in(&root.join(folder), &mut too_long)?;
     }
     if !too_long.is_empty() {
@@ -119,14 +124,22 @@ struct Package {
 fn dependencies() -> Result<()> {
     if crate::tools::find("cargo-deny").is_some() {
         say("dependencies: cargo deny check bans licenses sources");
-        return run_command(&mut cargo(&["deny", "check", "bans", "licenses", "sources"])?);
+        for workspace in ["Cargo.toml", PLUGINS] {
+            let arguments = ["deny", "--manifest-path", workspace, "check", "--config", "deny.toml"];
+            run_command(cargo(&arguments)?.args(["bans", "licenses", "sources"]))?;
+        }
+        return Ok(());
     }
     say("dependencies: licences, bans and sources of deny.toml");
     let text = fs::read_to_string(workspace_root()?.join("deny.toml")).context("cannot read deny.toml")?;
     let rules: Rules = toml::from_str(&text).context("cannot understand deny.toml")?;
-    let printed = capture(&mut cargo(&["metadata", "--format-version", "1", "--locked"])?)?;
-    let metadata: Metadata = serde_json::from_str(&printed).context("cannot understand `cargo metadata`")?;
-    let faults: Vec<String> = metadata.packages.iter().filter_map(|package| rules.fault_of(package)).collect();
+    let mut faults = Vec::new();
+    for workspace in ["Cargo.toml", PLUGINS] {
+        let arguments = ["metadata", "--format-version", "1", "--locked", "--manifest-path", workspace];
+        let metadata: Metadata =
+            serde_json::from_str(&capture(&mut cargo(&arguments)?)?).context("cannot understand `cargo metadata`")?;
+        faults.extend(metadata.packages.iter().filter_map(|package| rules.fault_of(package)));
+    }
     if !faults.is_empty() {
         bail!("dependencies that deny.toml does not allow:\n  {}", faults.join("\n  "));
     }

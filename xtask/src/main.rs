@@ -5,12 +5,14 @@
 //! |---|---|
 //! | `test [FILTER]` | installs what the tests need, lints, and runs every test |
 //! | `lint` | only the lints: format, clippy, licences |
+//! | `guests` | builds the components that are written in Rust here, and prints their folder |
 //! | `tools` | installs the tools and prints the variables by which tests find them |
 //! | `conformance SUITE` | runs the official conformance suite in three profiles |
 //! | `bench` | measures the server beside its peers |
 
 mod bench;
 mod conformance;
+mod guests;
 mod lint;
 mod process;
 mod server;
@@ -33,6 +35,8 @@ enum Command {
     Test(test::Args),
     /// Check format, clippy's lints and the licences of the dependencies
     Lint,
+    /// Build our own plugins and the tests' guests, and print the folder of the components
+    Guests,
     /// Install the tools that the tests use and print their variables, for `eval "$(cargo xtask tools)"`
     Tools,
     /// Run the official OCI conformance suite against a fresh server in each of three profiles
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
+        Command::Guests => guests::build().map(|folder| println!("{}", folder.display())),
         Command::Tools => tools::install().map(|toolbox| print!("{}", toolbox.as_shell())),
         Command::Conformance(args) => conformance::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -13,13 +13,16 @@
 //! | `WHARF_TOOL_HTPASSWD` | htpasswd |
 //! | `WHARF_TOOL_DOCKER` | the docker client; set only where the machine has one |
 //!
+//! `WHARF_GUESTS` is the folder of the components that `cargo xtask guests` builds.
+//!
 //! The server under test is the binary that the same `cargo test` built (`CARGO_BIN_EXE_wharf`).
 
-use crate::lint;
 use crate::process::{cargo, run as run_command, say};
 use crate::tools::{self, Toolbox};
+use crate::{guests, lint};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread::{self, JoinHandle};
 
@@ -36,24 +39,26 @@ pub(crate) struct Args {
 /// When a tool cannot be had, a lint finds something, a test fails, or no test matched the filter.
 pub(crate) fn run(args: &Args) -> Result<()> {
     // Downloads and Go's compiler on one thread, cargo on the other: each leaves the second core idle half of the time.
-    let tools = thread::spawn(tools::install);
+    let tools = thread::spawn(|| Ok((tools::install()?, guests::build()?)));
     if args.filter.is_none() {
         lint::run()?;
+        guests::test()?;
     }
     say("tests: building");
     run_command(&mut cargo(&["test", "--workspace", "--locked", "--no-run"])?)?;
-    let toolbox = joined(tools)?;
+    let (toolbox, components) = joined(tools)?;
     say("tests: running");
     let mut command = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"])?;
     command.args(args.filter.iter());
     toolbox.equip(&mut command)?;
+    command.env(guests::FOLDER_VARIABLE, components);
     let tally = Tally::of(&mut command)?;
     tally.judge()
 }
 
-fn joined(tools: JoinHandle<Result<Toolbox>>) -> Result<Toolbox> {
+fn joined(tools: JoinHandle<Result<(Toolbox, PathBuf)>>) -> Result<(Toolbox, PathBuf)> {
     if !tools.is_finished() {
-        say("tests: waiting for the tools");
+        say("tests: waiting for the tools and the guests");
     }
     tools.join().map_err(|_| anyhow!("the thread that installs the tools panicked"))?
 }

@@ -4,6 +4,7 @@
 //! into a cache folder outside the checkout (`$XDG_CACHE_HOME/wharf/tools/NAME-VERSION`, by default under
 //! `~/.cache`) and found there the next time.
 
+use crate::guests;
 use crate::process::{capture, last_lines, say};
 use anyhow::{Context, Result, bail};
 use std::env;
@@ -145,13 +146,11 @@ pub(crate) fn find(binary: &str) -> Option<PathBuf> {
 }
 
 fn install_debian() -> Result<()> {
-    let missing: Vec<&str> = TOOLS
-        .iter()
-        .filter_map(|tool| match tool.source {
-            Source::Debian { package } if find(tool.binary).is_none() => Some(package),
-            _ => None,
-        })
-        .collect();
+    let programs = TOOLS.iter().filter_map(|tool| match tool.source {
+        Source::Debian { package } if find(tool.binary).is_none() => Some(package),
+        _ => None,
+    });
+    let missing: Vec<&str> = programs.chain(guests::missing_packages()?).collect();
     if missing.is_empty() {
         return Ok(());
     }
