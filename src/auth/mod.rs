@@ -140,3 +140,11 @@ pub trait AuthProvider: Send + Sync + 'static {
     /// Decides. Must take the same time whether or not a user exists, and must not block the thread.
     async fn authorize(&self, request: AuthRequest<'_>) -> Result<Decision, AuthError>;
 }
+
+/// The user that Basic credentials claim to be from. Nobody has checked it: for events only, where a proxy in front may have.
+pub fn claimed_user(headers: &http::HeaderMap) -> Option<String> {
+    match credential::Credential::of(headers) {
+        credential::Credential::Basic(basic) if !basic.user.is_empty() => Some(basic.user),
+        _ => None,
+    }
+}

@@ -68,7 +68,7 @@ pub struct AccessLog {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogHook {
-    /// Kind of hook: `mail` or `plugin`.
+    /// Kind of hook: `mail`, or `plugin` for a component.
     #[serde(rename = "type")]
     pub kind: String,
     /// Keeps the hook in the file without using it.

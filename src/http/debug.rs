@@ -11,13 +11,19 @@ use http::header::CONTENT_TYPE;
 use serde_json::json;
 
 use crate::health::Health;
+use crate::notify::Notifier;
 use crate::telemetry::metrics::{self, Metrics};
 
 /// The routes: `/debug/health`, `/debug/vars`, and the metrics at `metrics_path` when there is one.
-pub fn router(health: Arc<Health>, metrics: Arc<Metrics>, metrics_path: Option<&str>) -> Router {
+pub fn router(
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    notifier: Arc<Notifier>,
+    metrics_path: Option<&str>,
+) -> Router {
     let router = Router::new()
         .route("/debug/health", get(move || std::future::ready(health_response(&health))))
-        .route("/debug/vars", get(|| std::future::ready(vars_response())));
+        .route("/debug/vars", get(move || std::future::ready(vars_response(&notifier))));
     match metrics_path {
         Some(path) => {
             let encode = move || std::future::ready(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics.encode()));
@@ -37,9 +43,12 @@ fn health_response(health: &Health) -> Response {
 }
 
 /// A few facts about the process, in the place where Go programs have them.
-fn vars_response() -> Response {
+fn vars_response(notifier: &Notifier) -> Response {
     // The program's name only: arguments may hold what is nobody's business.
-    let vars = json!({ "cmdline": ["wharf"], "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() });
+    let mut vars = json!({ "cmdline": ["wharf"], "version": env!("CARGO_PKG_VERSION"), "pid": std::process::id() });
+    if notifier.has_hooks() {
+        vars["registry"] = notifier.vars();
+    }
     ([(CONTENT_TYPE, "application/json")], format!("{vars}\n")).into_response()
 }
 
@@ -55,7 +64,7 @@ mod tests {
     async fn ask(health: &Arc<Health>, method: &str, path: &str) -> (u16, String) {
         let metrics = Arc::new(Metrics::new());
         let _counted = metrics.cache();
-        let router = router(Arc::clone(health), metrics, Some("/metrics"));
+        let router = router(Arc::clone(health), metrics, Arc::new(Notifier::silent()), Some("/metrics"));
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         let status = response.status().as_u16();

@@ -62,11 +62,19 @@ impl Registry {
         Ok(self.storage.delete(&links).await?)
     }
 
-    /// Gives `to` a blob that `from` has, without moving a byte. `false` when `from` does not have it.
-    pub async fn mount_blob(&self, from: &RepositoryName, to: &RepositoryName, digest: &Digest) -> Result<bool> {
+    /// Gives `to` a blob that `from` has, without moving a byte. `None` when `from` does not have it.
+    pub async fn mount_blob(
+        &self,
+        from: &RepositoryName,
+        to: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Blob>> {
         match self.stat_blob(from, digest).await {
-            Ok(blob) => self.commit_links(to, &blob.canonical, digest, Vec::new()).await.map(|()| true),
-            Err(Error::BlobUnknown(_)) => Ok(false),
+            Ok(blob) => {
+                self.commit_links(to, &blob.canonical, digest, Vec::new()).await?;
+                Ok(Some(blob))
+            }
+            Err(Error::BlobUnknown(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -9,10 +9,15 @@ use tracing_subscriber::layer::{Context, Layer};
 use super::format::Fields;
 use super::scope::current_request;
 use super::sink::Sink;
+use super::tap::{self, Collected, LogRecord, TapSlot};
 use crate::config::log::{Formatter, Level as ConfiguredLevel, Log};
 
 /// The target of records that tell of a caught panic: they are of level `panic`, which `tracing` does not have.
 pub const PANIC: &str = "wharf::panic";
+/// The target of records that tell why the server ends: they are of level `fatal`, which `tracing` does not have either.
+pub const FATAL: &str = "wharf::fatal";
+/// The target of records that a plugin made. They are never told to hooks, or a hook could talk to itself for ever.
+pub const GUEST: &str = "wharf::guest";
 
 /// Formats records and hands them to the writer.
 pub(super) struct LogLayer {
@@ -21,10 +26,11 @@ pub(super) struct LogLayer {
     formatter: Formatter,
     fields: BTreeMap<String, serde_json::Value>,
     report_caller: bool,
+    tap: TapSlot,
 }
 
 impl LogLayer {
-    pub(super) fn new(config: &Log, sink: Sink) -> Self {
+    pub(super) fn new(config: &Log, sink: Sink, tap: TapSlot) -> Self {
         let level = match config.level {
             ConfiguredLevel::Error => Level::ERROR,
             ConfiguredLevel::Warn => Level::WARN,
@@ -32,7 +38,21 @@ impl LogLayer {
             ConfiguredLevel::Debug => Level::DEBUG,
         };
         let (formatter, fields) = (config.formatter, config.fields.clone());
-        Self { sink, level, formatter, fields, report_caller: config.reportcaller }
+        Self { sink, level, formatter, fields, report_caller: config.reportcaller, tap }
+    }
+
+    /// Gives a record to whoever taps the log, if its level is wanted there.
+    fn tell(&self, event: &Event<'_>, level: tap::Level) {
+        let Some(tap) = self.tap.get() else { return };
+        if !tap.wants(level) || !tap::is_tapped(event.metadata().target()) {
+            return;
+        }
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let fields = self.fields.iter().map(|(name, value)| (name.clone(), text(value)));
+        let request = current_request().map(|request| ("http.request.id".to_owned(), request.to_string()));
+        let mut collected = Collected { message: String::new(), fields: fields.chain(request).collect() };
+        event.record(&mut collected);
+        tap.record(LogRecord { level, message: collected.message, fields: collected.fields });
     }
 
     /// Libraries tell of their inner life at the lower levels; an operator asked for the server's.
@@ -69,18 +89,21 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         }
         event.record(&mut fields);
         let mut line = Vec::with_capacity(1024);
-        fields.line(level_name(metadata), Timestamp::now(), &mut line);
+        let level = level(metadata);
+        fields.line(level.as_str(), Timestamp::now(), &mut line);
         self.sink.line(&line);
+        self.tell(event, level);
     }
 }
 
-fn level_name(metadata: &Metadata<'_>) -> &'static str {
+fn level(metadata: &Metadata<'_>) -> tap::Level {
     match *metadata.level() {
-        _ if metadata.target() == PANIC => "panic",
-        Level::ERROR => "error",
-        Level::WARN => "warning",
-        Level::INFO => "info",
-        Level::DEBUG => "debug",
-        Level::TRACE => "trace",
+        _ if metadata.target() == PANIC => tap::Level::Panic,
+        _ if metadata.target() == FATAL => tap::Level::Fatal,
+        Level::ERROR => tap::Level::Error,
+        Level::WARN => tap::Level::Warn,
+        Level::INFO => tap::Level::Info,
+        Level::DEBUG => tap::Level::Debug,
+        Level::TRACE => tap::Level::Trace,
     }
 }

@@ -12,19 +12,23 @@ mod redact;
 mod request_id;
 mod scope;
 mod sink;
+mod tap;
 
 use std::io;
+use std::sync::Arc;
 
 use dropped::Dropped;
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use tracing_subscriber::layer::SubscriberExt;
 
 pub use access::{AccessLine, AccessLog};
-pub use log::PANIC;
+pub use log::{FATAL, GUEST, PANIC};
 pub use redact::redacted;
 pub use request_id::RequestId;
 pub use scope::{current_request, in_request};
 pub use sink::Sink;
+pub use tap::{Level, LogRecord, LogTap, untapped};
 
 use crate::config::log::Log;
 
@@ -32,6 +36,7 @@ use crate::config::log::Log;
 pub struct Logs {
     errors: Sink,
     access: Option<Sink>,
+    tap: tap::TapSlot,
 }
 
 impl Logs {
@@ -43,15 +48,21 @@ impl Logs {
     pub fn start(config: &Log) -> io::Result<Self> {
         let errors = Sink::start("wharf-log", io::stderr())?;
         let access = (!config.accesslog.disabled).then(|| Sink::start("wharf-access-log", io::stdout())).transpose()?;
-        let layer = log::LogLayer::new(config, errors.clone());
+        let tap = tap::TapSlot::default();
+        let layer = log::LogLayer::new(config, errors.clone(), Arc::clone(&tap));
         // A second start in one process (tests) keeps the first one's log.
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer));
-        Ok(Self { errors, access })
+        Ok(Self { errors, access, tap })
     }
 
     /// The access log, unless it is turned off.
     pub fn access(&self) -> Option<AccessLog> {
         self.access.clone().map(AccessLog::new)
+    }
+
+    /// Gives records to `tap` from now on. Can be done once.
+    pub fn tap(&self, tap: Arc<dyn LogTap>) {
+        let _ = self.tap.set(tap);
     }
 
     /// How many lines had to be dropped because nobody read them, for [`metrics::Metrics::add`].
@@ -67,4 +78,11 @@ impl Logs {
         }
         self.errors.close();
     }
+}
+
+/// A moment as logs and events write it: RFC 3339 in local time with nine digits of a second.
+pub fn rfc3339(moment: Timestamp) -> String {
+    let mut text = Vec::with_capacity(36);
+    clock::rfc3339(moment, &mut text);
+    String::from_utf8(text).unwrap_or_default()
 }

@@ -10,6 +10,7 @@ pub mod jwt;
 pub mod layout;
 pub mod nginx;
 pub mod push;
+pub mod receiver;
 pub mod server;
 pub mod tls;
 pub mod tools;

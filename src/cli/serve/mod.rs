@@ -1,6 +1,7 @@
 //! `wharf serve`: puts the house together and runs it.
 
 mod listeners;
+mod notify;
 pub(super) mod parts;
 mod process;
 
@@ -13,9 +14,10 @@ use crate::config::{Config, Loaded};
 use crate::health::Health;
 use crate::http::layers::{self, Recorder};
 use crate::http::{debug, server};
+use crate::notify::{Moment, Notifier};
 use crate::registry::uploads::PurgeSchedule;
-use crate::telemetry::Logs;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::{FATAL, LogTap, Logs};
 use listeners::Listeners;
 use parts::Parts;
 
@@ -62,17 +64,47 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
         tracing::warn!("configuration: {warning}");
     }
     let config = loaded.config;
+    let flush_timeout = config.notifications.queue.flush_timeout.get();
     let metrics = Arc::new(Metrics::new());
     metrics.add(logs.dropped());
     // The sockets first: a second server by mistake should end before it touches the data.
     let listeners = Listeners::open(&config).await?;
-    let parts = Parts::build(&config, &metrics).await?;
+    let notifier = notify::notifier(&config, &metrics);
+    if notifier.has_hooks() {
+        logs.tap(Arc::clone(&notifier) as Arc<dyn LogTap>);
+    }
+    let outcome = serve_told(config, &metrics, listeners, logs, &notifier).await;
+    if let Err(error) = &outcome
+        && notifier.has_hooks()
+    {
+        tracing::error!(target: FATAL, "the server ends: {error}");
+    }
+    let lost = notifier.close(flush_timeout).await;
+    if lost > 0 {
+        tracing::warn!(
+            lost,
+            "events could not be delivered to notification hooks within notifications.queue.flush_timeout"
+        );
+    }
+    outcome
+}
+
+/// Serves, and tells hooks of it.
+async fn serve_told(
+    config: Config,
+    metrics: &Arc<Metrics>,
+    listeners: Listeners,
+    logs: &Logs,
+    notifier: &Arc<Notifier>,
+) -> Result<(), StartError> {
+    let parts = Parts::build(&config, metrics, notifier).await?;
     let health = Arc::new(Health::new());
     let recorder = Arc::new(Recorder { access: logs.access(), metrics: metrics.http() });
     let stack = layers::stack(parts.router.clone(), &config.http.limits, Arc::clone(&health), recorder);
 
     let (stop, drain) = watch::channel(false);
     tokio::spawn(process::stop_on_signal(stop)?);
+    tokio::spawn(notify::tell_when_stopping(Arc::clone(notifier), drain.clone()));
     let settings = listeners.settings(&config);
     if let Some(tls) = &settings.tls {
         tokio::spawn(Arc::clone(tls).watch());
@@ -85,9 +117,10 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     if let Some(listener) = listeners.debug {
         let prometheus = &config.http.debug.prometheus;
         let path = prometheus.enabled.then_some(&*prometheus.path);
-        let router = debug::router(health, metrics, path);
+        let router = debug::router(health, Arc::clone(metrics), Arc::clone(notifier), path);
         tokio::spawn(server::serve(listener, server::Settings::default(), router, drain.clone()));
     }
+    notifier.server(Moment::Started, []);
     if server::serve(listeners.main, settings, stack, drain).await {
         tracing::info!("stopped; every request was answered");
     } else {

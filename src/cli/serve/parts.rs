@@ -19,6 +19,7 @@ use crate::config::auth::{AccessRule, Provider, Token as TokenConfig};
 use crate::config::storage::{BlobDescriptorCache, Driver};
 use crate::config::validation::{Platforms, Validation};
 use crate::http::api::{self, Api, ApiOptions, External, UploadSecret};
+use crate::notify::Notifier;
 use crate::oci::descriptor::Platform;
 use crate::registry::manifests::IndexChildren;
 use crate::registry::{ManifestRules, Registry, RegistryOptions};
@@ -41,7 +42,11 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Builds them, from the bottom up.
-    pub(super) async fn build(config: &Config, metrics: &Metrics) -> Result<Self, StartError> {
+    pub(super) async fn build(
+        config: &Config,
+        metrics: &Metrics,
+        notifier: &Arc<Notifier>,
+    ) -> Result<Self, StartError> {
         let (storage, storage_place) = storage(config)?;
         // One more call per operation, so only for those who look at it.
         let storage = if config.http.debug.prometheus.enabled {
@@ -61,7 +66,8 @@ impl Parts {
         let options = RegistryOptions { cache_metrics: metrics.cache(), ..registry_options(config)? };
         let registry = Arc::new(Registry::new(Arc::clone(&storage), options));
         let secret = upload_secret(config, &registry).await?;
-        let router = api::router(Arc::new(Api::new(Arc::clone(&registry), auth, secret, api_options(config)?)));
+        let api = Api::new(Arc::clone(&registry), auth, secret, api_options(config)?);
+        let router = api::router(Arc::new(api.notifying(Arc::clone(notifier))));
         Ok(Self { storage, registry, storage_place, auth_kind, descriptors_cached, router })
     }
 }

@@ -1,6 +1,6 @@
 //! What is read and not used: sections that are not built yet, and sections that never will be.
 //!
-//! What only adds something (notifications, mail) is a warning. What a server would be wrong without (a proxy's mode,
+//! What only adds something is a warning. What a server would be wrong without (a proxy's mode,
 //! middleware) is a mistake: a server that does something else than it was told must not start.
 
 use super::Checker;
@@ -10,63 +10,14 @@ use crate::config::Config;
 use crate::config::middleware::Piece;
 use crate::config::storage::Cache;
 
-/// Levels of a mail hook; an unknown word counts as `panic` in `distribution`.
-const HOOK_LEVELS: [&str; 8] = ["panic", "fatal", "error", "warn", "warning", "info", "debug", "trace"];
-
 /// The middleware of `distribution`, by the place where it is put.
 const STORAGE_MIDDLEWARE: [&str; 4] = ["cloudfront", "redirect", "rewrite", "alicdn"];
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
-    hooks(checker, config);
-    notifications(checker, config);
     middleware(checker, config);
     proxy(checker, config);
     unused(checker, config);
     old(checker, config);
-}
-
-fn hooks(checker: &mut Checker<'_>, config: &Config) {
-    for (index, hook) in config.log.hooks.iter().enumerate().filter(|(_, hook)| !hook.disabled) {
-        let key = format!("log.hooks[{index}]");
-        match hook.kind.as_str() {
-            "mail" => checker.warning(&key, "mail hooks of the log are not active yet; nothing is sent"),
-            "plugin" => match &hook.plugin {
-                Some(plugin) => {
-                    super::plugin::plugin(checker, &join(&key, "plugin"), plugin, None);
-                    checker.warning(&key, "plugin hooks of the log are not active yet; nothing is sent");
-                }
-                None => checker.mistake(&join(&key, "plugin"), "is missing; name the component"),
-            },
-            "" => checker.mistake(&join(&key, "type"), "is missing; write \"mail\" or \"plugin\""),
-            _ => checker.warning(
-                &join(&key, "type"),
-                "there are log hooks of type \"mail\" and \"plugin\"; this one is ignored",
-            ),
-        }
-        for level in hook.levels.iter().filter(|level| !HOOK_LEVELS.contains(&level.to_lowercase().as_str())) {
-            let meant = nearest(level, HOOK_LEVELS).unwrap_or("panic");
-            let sentence = format!("{level:?} is no level and counts as \"panic\"; did you mean \"{meant}\"?");
-            checker.warning(&join(&key, "levels"), sentence);
-        }
-    }
-}
-
-fn notifications(checker: &mut Checker<'_>, config: &Config) {
-    for (index, endpoint) in config.notifications.endpoints.iter().enumerate() {
-        let key = format!("notifications.endpoints[{index}]");
-        if endpoint.disabled {
-            continue;
-        }
-        checker.warning(&key, "notifications are not active yet; no event is sent to this endpoint");
-        if endpoint.url.parse::<::http::Uri>().ok().is_none_or(|url| url.scheme().is_none()) {
-            checker.warning(&join(&key, "url"), "is no URL; no event could ever be sent there");
-        }
-    }
-    for (index, plugin) in config.notifications.plugins.iter().enumerate() {
-        let key = format!("notifications.plugins[{index}]");
-        super::plugin::plugin(checker, &key, plugin, None);
-        checker.warning(&key, "notification plugins are not active yet; no event is given to this one");
-    }
 }
 
 fn middleware(checker: &mut Checker<'_>, config: &Config) {

@@ -6,6 +6,7 @@ mod http;
 mod inactive;
 mod listeners;
 pub(super) mod nearest;
+mod notifications;
 mod plugin;
 mod rules;
 pub(super) mod shapes;
@@ -38,6 +39,7 @@ pub(super) fn run(root: &Node, dialect: Dialect, report: &mut Report) -> Config 
     http::check(&mut checker, &mut config);
     tls::check(&mut checker, &config);
     rules::check(&mut checker, &config);
+    notifications::check(&mut checker, &config);
     plugin::check(&mut checker, &config);
     inactive::check(&mut checker, &config);
     config

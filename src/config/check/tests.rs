@@ -40,6 +40,9 @@ const MISTAKES: &[(&str, &[&str])] = &[
     ("log: {level: wran}", &["log.level", "did you mean \"warn\"?"]),
     ("log: {formatter: combined}", &["log.formatter", "\"text\", \"json\" or \"logstash\""]),
     ("log: {hooks: [{levels: panic}]}", &["log.hooks[0].type", "mail"]),
+    ("log: {hooks: [{type: plugin, levels: panic}]}", &["log.hooks[0].plugin", "name the component"]),
+    ("notifications: {plugins: [{component: a.wasm, actions: [posh]}]}", &["notifications.plugins[0].actions", "posh"]),
+    ("notifications: {queue: {events_max: 0}}", &["notifications.queue.events_max", "more than nothing"]),
     ("auth: {htpasswd: {realm: r}}", &["auth.htpasswd.path", "missing"]),
     ("auth: {htpasswd: {path: p}}", &["auth.htpasswd.realm", "missing"]),
     (
@@ -112,7 +115,7 @@ fn every_mistake_is_one_sentence_with_its_key_its_place_and_its_mend() {
 }
 
 /// Words of the one warning that each of these earns; a server starts with them.
-const WARNINGS: [(&str, &[&str]); 24] = [
+const WARNINGS: [(&str, &[&str]); 26] = [
     ("  tag: {concurrencylimit: 4}", &["storage.tag.concurrencylimit", "not active yet"]),
     ("  cache: {blobdescriptorsize: 5}", &["storage.cache.blobdescriptorsize", "not active yet"]),
     (
@@ -133,9 +136,20 @@ const WARNINGS: [(&str, &[&str]); 24] = [
         &["auth.token.signingalgorithms[0]", "never accepted"],
     ),
     ("auth: {access: [{who: ci}]}", &["auth.access[0]", "provider"]),
-    ("notifications: {endpoints: [{name: a, url: 'https://a/'}]}", &["notifications.endpoints[0]", "not active yet"]),
-    ("notifications: {plugins: [{component: a.wasm}]}", &["notifications.plugins[0]", "not active yet"]),
-    ("log: {hooks: [{type: mail}]}", &["log.hooks[0]", "not active yet"]),
+    ("notifications: {endpoints: [{name: a, url: 'a/'}]}", &["notifications.endpoints[0].url", "no URL"]),
+    (
+        "notifications: {endpoints: [{url: 'https://a/', ignore: {actions: [pul]}}]}",
+        &["notifications.endpoints[0].ignore.actions", "did you mean \"pull\"?"],
+    ),
+    (
+        "log: {hooks: [{type: mail, levels: panic, options: {smtp: {addr: s}, from: a@b, to: c@d}}]}",
+        &["log.hooks[0].options.smtp.addr", "\"s\"", "mail.example:587"],
+    ),
+    (
+        "log: {hooks: [{type: mail, levels: panic, options: {smtp: {addr: 's:25'}, from: a@b}}]}",
+        &["log.hooks[0].options.to", "no mail is sent"],
+    ),
+    ("log: {hooks: [{type: plugin, plugin: {component: a.wasm}}]}", &["log.hooks[0].levels", "nothing is ever sent"]),
     ("log: {hooks: [{type: slack}]}", &["log.hooks[0].type", "mail"]),
     ("compatibility: {schema1: {enabled: true}}", &["compatibility.schema1.enabled", "schema 2"]),
     ("reporting: {newrelic: {licensekey: k}}", &["reporting", "not called"]),

@@ -64,8 +64,8 @@ impl Config {
         if let Some(plugin) = &self.auth.plugin {
             add("auth.plugin".to_owned(), "auth".to_owned(), plugin);
         }
-        for (index, plugin) in self.notifications.plugins.iter().enumerate() {
-            add(format!("notifications.plugins[{index}]"), format!("notifications-{index}"), plugin);
+        for (index, hook) in self.notifications.plugins.iter().enumerate() {
+            add(format!("notifications.plugins[{index}]"), format!("notifications-{index}"), &hook.plugin);
         }
         for (index, hook) in self.log.hooks.iter().enumerate().filter(|(_, hook)| !hook.disabled) {
             if let Some(plugin) = hook.plugin.as_ref().filter(|_| hook.kind == "plugin") {

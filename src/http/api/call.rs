@@ -15,6 +15,8 @@ pub(super) struct Call<'a> {
     pub(super) parts: &'a request::Parts,
     pub(super) query: Query,
     pub(super) location: Location,
+    /// Who sent it, once that is known; empty when anonymous.
+    pub(super) user: String,
 }
 
 impl Call<'_> {

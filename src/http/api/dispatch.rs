@@ -11,7 +11,7 @@ use super::error::{ApiError, ApiResult};
 use super::location::Location;
 use super::query::Query;
 use super::route::Route;
-use super::{Api, authorize, handlers};
+use super::{Api, authorize, fault, handlers};
 use crate::auth::Identity;
 use crate::http::{Outcome, RequestInfo};
 use crate::oci::{ErrorCode, RepositoryName};
@@ -35,13 +35,14 @@ pub(super) async fn answer(api: &Arc<Api>, request: Request<Body>) -> Response<B
     };
     let (parts, body) = request.into_parts();
     let tls = parts.extensions.get::<RequestInfo>().is_some_and(|info| info.tls);
-    let call = Call {
+    let mut call = Call {
         api,
         query: Query::parse(parts.uri.query()),
         location: Location::of(&api.options, &parts, tls),
         parts: &parts,
+        user: String::new(),
     };
-    let mut response = match handle(&call, &route, body, &mut outcome).await {
+    let mut response = match handle(&mut call, &route, body, &mut outcome).await {
         Ok(response) => response,
         Err(error) => {
             outcome.code = Some(error.code());
@@ -59,9 +60,11 @@ pub(super) async fn answer(api: &Arc<Api>, request: Request<Body>) -> Response<B
 }
 
 /// Authorization, then the method, then the name, then the handler.
-async fn handle(call: &Call<'_>, route: &Route, body: Body, outcome: &mut Outcome) -> ApiResult {
+async fn handle(call: &mut Call<'_>, route: &Route, body: Body, outcome: &mut Outcome) -> ApiResult {
     let Identity { name: user } = authorize::authorize(call, route).await?;
-    outcome.user = user;
+    outcome.user.clone_from(&user);
+    call.user = user;
+    fault::panic_if_told(call.parts.uri.path());
     let methods = route.methods(call.api.options.read_only);
     if call.parts.method == Method::OPTIONS {
         return Ok(with_allow(Response::new(Body::empty()), methods));

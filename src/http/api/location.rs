@@ -64,10 +64,14 @@ impl Location {
 
     /// The URL of a path behind `/v2`, as a header.
     pub(super) fn url(&self, path: &str) -> HeaderValue {
-        let path = self.path(path);
-        let url = if self.relative { path } else { format!("{}://{}{path}", self.scheme, self.host) };
         // Scheme and host have been checked, and paths are built from checked identifiers.
-        HeaderValue::try_from(url).unwrap_or_else(|_| HeaderValue::from_static("/v2/"))
+        HeaderValue::try_from(self.text(path)).unwrap_or_else(|_| HeaderValue::from_static("/v2/"))
+    }
+
+    /// The same as a text.
+    pub(super) fn text(&self, path: &str) -> String {
+        let path = self.path(path);
+        if self.relative { path } else { format!("{}://{}{path}", self.scheme, self.host) }
     }
 
     /// The same without scheme and host, for `Link`.

@@ -9,6 +9,8 @@ mod call;
 mod conditional;
 mod dispatch;
 mod error;
+mod events;
+mod fault;
 mod handlers;
 mod lingering;
 mod location;
@@ -24,6 +26,7 @@ use axum::Router;
 use http::{HeaderName, HeaderValue};
 
 use crate::auth::AuthProvider;
+use crate::notify::Notifier;
 use crate::registry::Registry;
 
 pub use error::ApiError;
@@ -75,6 +78,7 @@ pub struct Api {
     auth: Arc<dyn AuthProvider>,
     secret: UploadSecret,
     options: ApiOptions,
+    notifier: Arc<Notifier>,
 }
 
 impl Api {
@@ -85,7 +89,14 @@ impl Api {
         secret: UploadSecret,
         options: ApiOptions,
     ) -> Self {
-        Self { registry, auth, secret, options }
+        Self { registry, auth, secret, options, notifier: Arc::new(Notifier::silent()) }
+    }
+
+    /// Who is told of what the API does; nobody without this.
+    #[must_use]
+    pub fn notifying(mut self, notifier: Arc<Notifier>) -> Self {
+        self.notifier = notifier;
+        self
     }
 }
 

@@ -148,8 +148,8 @@ async fn a_blob_is_served_only_where_it_is_linked() {
         let digest = sha256(b"x");
         registry.push_blob(&here, body(b"x"), &digest).await.unwrap();
         assert!(matches!(registry.stat_blob(&there, &digest).await, Err(Error::BlobUnknown(_))));
-        assert!(!registry.mount_blob(&there, &name("third"), &digest).await.unwrap());
-        assert!(registry.mount_blob(&here, &there, &digest).await.unwrap());
+        assert_eq!(registry.mount_blob(&there, &name("third"), &digest).await.unwrap(), None);
+        assert_eq!(registry.mount_blob(&here, &there, &digest).await.unwrap().map(|blob| blob.size), Some(1));
         registry.delete_blob(&here, &digest).await.unwrap();
         assert!(matches!(registry.stat_blob(&here, &digest).await, Err(Error::BlobUnknown(_))));
         assert_eq!(content_of(&registry, &there, &digest).await, b"x");

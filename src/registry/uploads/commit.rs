@@ -7,7 +7,7 @@ use super::BlobBody;
 use super::ingest::gather;
 use super::session::Session;
 use crate::oci::{Algorithm, Digest, Hasher};
-use crate::registry::blobs::BlobSource;
+use crate::registry::blobs::{Blob, BlobSource};
 use crate::registry::{Error, Result};
 use crate::storage::ByteRange;
 
@@ -15,8 +15,8 @@ use crate::storage::ByteRange;
 const SMALL_BLOB_BYTES_MAX: u64 = 256 << 10;
 
 impl Session {
-    /// Takes the last bytes, checks the digest and commits. Returns the canonical digest.
-    pub(super) async fn finish(&mut self, body: BlobBody, digest: &Digest) -> Result<Digest> {
+    /// Takes the last bytes, checks the digest and commits.
+    pub(super) async fn finish(&mut self, body: BlobBody, digest: &Digest) -> Result<Blob> {
         let small = self.offset == 0 && body.bytes_expected.is_some_and(|bytes| bytes <= SMALL_BLOB_BYTES_MAX);
         let source = if small {
             BlobSource::Bytes(self.take_small(body).await?)
@@ -37,7 +37,7 @@ impl Session {
             self.registry
                 .commit_blob(&self.repository, source, self.offset, &canonical, digest)
                 .await
-                .map(|()| canonical)
+                .map(|()| Blob { canonical, size: self.offset })
         } else {
             Err(Error::DigestMismatch { expected: digest.clone(), found })
         };

@@ -27,7 +27,7 @@ use futures_util::stream::BoxStream;
 
 use self::session::Session;
 use self::state::UploadState;
-use super::{Error, Registry, Result};
+use super::{Blob, Error, Registry, Result};
 use crate::oci::{Algorithm, Digest, RepositoryName};
 use crate::storage::{OptionalExt, WriteOptions, layout};
 
@@ -96,7 +96,7 @@ impl Registry {
         joined(appended.await)
     }
 
-    /// Adds the last bytes, if any, checks the digest, and makes the blob visible in the repository. Returns its SHA-256.
+    /// Adds the last bytes, if any, checks the digest, and makes the blob visible in the repository.
     ///
     /// # Errors
     /// As [`Registry::append_upload`], and [`Error::DigestMismatch`], which ends the upload: its bytes are wrong.
@@ -107,14 +107,14 @@ impl Registry {
         at: Option<u64>,
         body: BlobBody,
         digest: &Digest,
-    ) -> Result<Digest> {
+    ) -> Result<Blob> {
         let mut session = Session::open(self.clone(), repository, id).await?;
         session.expect_offset(at)?;
         let digest = digest.clone();
         joined(tokio::spawn(async move { session.finish(body, &digest).await }).await)
     }
 
-    /// Takes a whole blob in one request, without an upload that anybody could go on with. Returns its SHA-256.
+    /// Takes a whole blob in one request, without an upload that anybody could go on with.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`], [`Error::Body`].
@@ -123,7 +123,7 @@ impl Registry {
         repository: &RepositoryName,
         body: BlobBody,
         digest: &Digest,
-    ) -> Result<Digest> {
+    ) -> Result<Blob> {
         let status = self.start_upload(repository, Some(digest.algorithm())).await?;
         let pushed = self.finish_upload(repository, &status.id, None, body, digest).await;
         if pushed.is_err() {

@@ -3,6 +3,7 @@
 mod handler;
 mod histogram;
 mod http;
+mod notifications;
 mod plugin;
 mod storage;
 
@@ -14,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 pub use handler::Handler;
 pub use http::{Counted, HttpMetrics};
+pub use notifications::{Drop, HookMetrics, NotificationMetrics};
 pub use plugin::{PluginFault, PluginMetrics, PluginsMetrics};
 pub use storage::{CacheMetrics, StorageAction, StorageMetrics};
 
@@ -80,6 +82,13 @@ impl Metrics {
     /// Metrics for plugins, shown from now on.
     pub fn plugins(&self) -> PluginsMetrics {
         let metrics = PluginsMetrics::default();
+        self.add(metrics.clone());
+        metrics
+    }
+
+    /// Metrics for notification hooks, shown from now on.
+    pub fn notifications(&self) -> NotificationMetrics {
+        let metrics = NotificationMetrics::default();
         self.add(metrics.clone());
         metrics
     }

@@ -172,8 +172,15 @@ fn names_from_the_source_code_and_names_of_the_file_are_both_taken() {
         assert!(over_image(&[(name, "true")]).silent().notifications.events.includereferences, "{name}");
     }
     for options in ["MAILOPTIONS", "OPTIONS"] {
-        let name = format!("REGISTRY_LOG_HOOKS_0_{options}_SMTP_ADDR");
-        let config = over_image(&[("REGISTRY_LOG_HOOKS_0_TYPE", "mail"), (&name, "s:25")]).warned(&["log.hooks[0]"]);
+        let name = |key: &str| format!("REGISTRY_LOG_HOOKS_0_{options}_{key}");
+        let config = over_image(&[
+            ("REGISTRY_LOG_HOOKS_0_TYPE", "mail"),
+            ("REGISTRY_LOG_HOOKS_0_LEVELS", "[panic]"),
+            (&name("SMTP_ADDR"), "s:25"),
+            (&name("FROM"), "a@b"),
+            (&name("TO"), "[c@d]"),
+        ])
+        .silent();
         assert_eq!(config.log.hooks[0].options.smtp.addr, "s:25");
     }
     for name in ["REGISTRY_REDIS_ADDRS", "REGISTRY_REDIS_OPTIONS_ADDRS"] {

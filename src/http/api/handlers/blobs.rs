@@ -10,7 +10,9 @@ use super::answers::{CONTENT_DIGEST, accepted, digest_value, must_be_deletable};
 use crate::http::api::call::Call;
 use crate::http::api::conditional::{etag, not_modified, range_applies};
 use crate::http::api::error::{ApiError, ApiResult};
+use crate::http::api::events;
 use crate::http::api::range::{self, Span, Wanted};
+use crate::notify::Action;
 use crate::oci::{Digest, ErrorCode, RepositoryName, media_type};
 use crate::storage::ByteRange;
 
@@ -20,6 +22,7 @@ pub(super) async fn head(call: &Call<'_>, repository: &RepositoryName, digest: &
     if not_modified(&call.parts.headers, &digest) {
         return Ok(unchanged(&digest));
     }
+    events::blob(call, Action::Pull, repository, &digest, blob.size);
     let mut response = whole(&digest, blob.size);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(blob.size));
     Ok(response)
@@ -41,11 +44,15 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &s
             Wanted::Unsatisfiable => return Err(unsatisfiable(size)),
             Wanted::Parts(spans) => match spans.as_slice() {
                 [span] => return one_part(call, repository, &digest, size, *span).await,
-                _ => return Ok(many_parts(call, repository, &digest, size, spans)),
+                _ => {
+                    events::blob(call, Action::Pull, repository, &digest, size);
+                    return Ok(many_parts(call, repository, &digest, size, spans));
+                }
             },
         }
     }
     let stream = call.api.registry.read_blob(repository, &digest, ByteRange::ALL).await?;
+    events::blob(call, Action::Pull, repository, &digest, stream.meta.size);
     let mut response = whole(&digest, stream.meta.size);
     *response.body_mut() = Body::from_stream(stream.body);
     Ok(response)
@@ -55,6 +62,7 @@ pub(super) async fn delete(call: &Call<'_>, repository: &RepositoryName, digest:
     must_be_deletable(call)?;
     let digest = parse_digest(digest)?;
     call.api.registry.delete_blob(repository, &digest).await?;
+    events::blob_deleted(call, repository, &digest);
     Ok(accepted())
 }
 
@@ -102,6 +110,7 @@ fn content_range(span: Span, size: u64) -> String {
 
 async fn one_part(call: &Call<'_>, repository: &RepositoryName, digest: &Digest, size: u64, span: Span) -> ApiResult {
     let stream = call.api.registry.read_blob(repository, digest, to_range(span)).await?;
+    events::blob(call, Action::Pull, repository, digest, size);
     let mut response = whole(digest, span.len());
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     if let Ok(value) = HeaderValue::try_from(content_range(span, size)) {

@@ -10,7 +10,9 @@ use super::answers::{CONTENT_DIGEST, accepted, created, digest_value, must_be_de
 use crate::http::api::call::Call;
 use crate::http::api::conditional::{etag, not_modified};
 use crate::http::api::error::{ApiError, ApiResult};
+use crate::http::api::events;
 use crate::http::api::lingering::LingeringBody;
+use crate::notify::Action;
 use crate::oci::{ErrorCode, Reference, RepositoryName, Tag};
 
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -37,6 +39,7 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, reference:
     } else {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(stored.manifest.kind.media_type()));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.bytes.len()));
+        events::manifest(call, Action::Pull, repository, &stored, tag_of(&reference));
     }
     Ok(response)
 }
@@ -51,6 +54,11 @@ pub(super) async fn put(call: &Call<'_>, repository: &RepositoryName, reference:
     let bytes = collect(call, body).await?;
     let content_type = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let pushed = call.api.registry.push_manifest(repository, &reference, &tags, content_type, bytes).await?;
+
+    // One event for every name that the manifest has got; one without, if it has got none.
+    let mut names = tag_of(&reference).into_iter().chain(&tags).map(Some).collect::<Vec<_>>();
+    names.resize(names.len().max(1), None);
+    names.into_iter().for_each(|tag| events::manifest(call, Action::Push, repository, &pushed.stored, tag));
 
     let mut response = created(call, repository, "manifests", &pushed.digest);
     let headers = response.headers_mut();
@@ -68,10 +76,23 @@ pub(super) async fn put(call: &Call<'_>, repository: &RepositoryName, reference:
 pub(super) async fn delete(call: &Call<'_>, repository: &RepositoryName, reference: &str) -> ApiResult {
     must_be_deletable(call)?;
     match parse_reference(reference)? {
-        Reference::Tag(tag) => call.api.registry.delete_tag(repository, &tag).await?,
-        Reference::Digest(digest) => drop(call.api.registry.delete_manifest(repository, &digest).await?),
+        Reference::Tag(tag) => {
+            call.api.registry.delete_tag(repository, &tag).await?;
+            events::tag_deleted(call, repository, &tag);
+        }
+        Reference::Digest(digest) => {
+            let tags = call.api.registry.delete_manifest(repository, &digest).await?;
+            events::manifest_deleted(call, repository, &digest, &tags);
+        }
     }
     Ok(accepted())
+}
+
+fn tag_of(reference: &Reference) -> Option<&Tag> {
+    match reference {
+        Reference::Tag(tag) => Some(tag),
+        Reference::Digest(_) => None,
+    }
 }
 
 fn parse_reference(text: &str) -> ApiResult<Reference> {

@@ -10,8 +10,10 @@ use super::blobs::parse_digest;
 use crate::http::api::authorize;
 use crate::http::api::call::Call;
 use crate::http::api::error::{ApiError, ApiResult};
+use crate::http::api::events;
 use crate::http::api::lingering::LingeringBody;
 use crate::http::api::range::parse_content_range;
+use crate::notify::Action;
 use crate::oci::{Algorithm, Digest, ErrorCode, RepositoryName};
 use crate::registry::{BlobBody, Error, UploadId, UploadStatus};
 
@@ -35,7 +37,8 @@ pub(super) async fn start(call: &Call<'_>, repository: &RepositoryName, body: Bo
         }
     } else if let Some(digest) = call.query.first("digest") {
         let digest = parse_digest(digest)?;
-        call.api.registry.push_blob(repository, blob_body(call, body), &digest).await?;
+        let blob = call.api.registry.push_blob(repository, blob_body(call, body), &digest).await?;
+        events::blob(call, Action::Push, repository, &digest, blob.size);
         return Ok(created(call, repository, "blobs", &digest));
     }
     let algorithm = match call.query.first("digest-algorithm") {
@@ -61,7 +64,10 @@ async fn mount(call: &Call<'_>, repository: &RepositoryName, digest: &Digest) ->
         None => registry.repositories_with_blob(digest, MOUNT_SOURCES_MAX, MOUNT_LOOKS_MAX).await?,
     };
     for source in sources {
-        if authorize::may_pull(call, &source).await && registry.mount_blob(&source, repository, digest).await? {
+        if authorize::may_pull(call, &source).await
+            && let Some(blob) = registry.mount_blob(&source, repository, digest).await?
+        {
+            events::mounted(call, repository, &source, digest, blob.size);
             return Ok(true);
         }
     }
@@ -89,7 +95,8 @@ pub(super) async fn finish(call: &Call<'_>, repository: &RepositoryName, id: &st
     };
     let digest = parse_digest(digest)?;
     let finished = call.api.registry.finish_upload(repository, &id, at, blob_body(call, body), &digest).await;
-    finished.map_err(|error| where_it_stands(call, repository, &id, error))?;
+    let blob = finished.map_err(|error| where_it_stands(call, repository, &id, error))?;
+    events::blob(call, Action::Push, repository, &digest, blob.size);
     Ok(created(call, repository, "blobs", &digest))
 }
 
