@@ -36,7 +36,7 @@ enum Command {
     /// Check format, clippy's lints and the licences of the dependencies
     Lint,
     /// Build our own plugins and the tests' guests, and print the folder of the components
-    Guests,
+    Guests(guests::Args),
     /// Install the tools that the tests use and print their variables, for `eval "$(cargo xtask tools)"`
     Tools,
     /// Run the official OCI conformance suite against a fresh server in each of three profiles
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Lint => lint::run(),
-        Command::Guests => guests::build().map(|folder| println!("{}", folder.display())),
+        Command::Guests(args) => guests::run(&args),
         Command::Tools => tools::install().map(|toolbox| print!("{}", toolbox.as_shell())),
         Command::Conformance(args) => conformance::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -1,5 +1,6 @@
 //! The step from a module to a component.
 
+use super::{Guest, Toolchain, committed};
 use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::fs;
@@ -11,8 +12,9 @@ use wit_component::ComponentEncoder;
 const MANIFEST_SECTION: &str = "wharf-plugin";
 
 /// Makes a component of a module and its manifest, unless the one that is there is newer than both and than this program.
-pub(super) fn refresh(module: &Path, manifest: &Path, component: &Path) -> Result<()> {
-    let sources = [module.to_path_buf(), manifest.to_path_buf(), env::current_exe()?];
+pub(super) fn refresh(module: &Path, component: &Path, guest: &Guest, toolchain: &Toolchain) -> Result<()> {
+    let manifest = guest.folder.join("plugin.toml");
+    let sources = [module.to_path_buf(), manifest.clone(), env::current_exe()?];
     let newest = sources.iter().filter_map(|source| written_at(source)).max();
     if written_at(component).is_some_and(|at| Some(at) > newest) {
         return Ok(());
@@ -23,6 +25,9 @@ pub(super) fn refresh(module: &Path, manifest: &Path, component: &Path) -> Resul
     let mut bytes = encoder.encode().map_err(|error| anyhow!("{error:?}"))?;
     if let Ok(text) = fs::read(manifest) {
         append_section(&mut bytes, MANIFEST_SECTION, &text);
+    }
+    if guest.committed.is_some() {
+        committed::stamp(&mut bytes, guest, toolchain)?;
     }
     // Written beside its place and renamed: a test that runs at the same time never reads half of it.
     let partial = component.with_extension(format!("partial-{}", std::process::id()));
@@ -46,6 +51,35 @@ pub(super) fn append_section(component: &mut Vec<u8>, name: &str, content: &[u8]
     component.extend_from_slice(&section);
 }
 
+/// The content of one of the component's own custom sections.
+pub(super) fn section<'a>(component: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut rest = component.get(8..)?;
+    while let Some((kind, behind)) = rest.split_first() {
+        let (length, behind) = leb128(behind)?;
+        let (content, next) = behind.split_at_checked(length)?;
+        if *kind == 0 {
+            let (length, behind) = leb128(content)?;
+            let (found, content) = behind.split_at_checked(length)?;
+            if found == name.as_bytes() {
+                return Some(content);
+            }
+        }
+        rest = next;
+    }
+    None
+}
+
+fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0_usize;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        value |= usize::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, &bytes[at + 1..]));
+        }
+    }
+    None
+}
+
 fn push_leb128(bytes: &mut Vec<u8>, mut value: usize) {
     loop {
         let seven = (value & 0x7f) as u8;
@@ -63,10 +97,13 @@ mod tests {
 
     #[test]
     fn a_section_has_its_length_and_its_name() {
-        let mut component = vec![0xff];
+        let mut component = b"\0asm\x0d\0\x01\0".to_vec();
         append_section(&mut component, "name", &[7; 200]);
+        append_section(&mut component, "other", b"text");
         // 1 + 4 + 200 bytes are 0xcd 0x01 as LEB128.
-        assert_eq!(component[..9], [0xff, 0, 0xcd, 0x01, 4, b'n', b'a', b'm', b'e']);
-        assert_eq!(component.len(), 4 + 5 + 200);
+        assert_eq!(component[8..16], [0, 0xcd, 0x01, 4, b'n', b'a', b'm', b'e']);
+        assert_eq!(section(&component, "name"), Some(&[7; 200][..]));
+        assert_eq!(section(&component, "other"), Some(&b"text"[..]));
+        assert_eq!(section(&component, "third"), None);
     }
 }

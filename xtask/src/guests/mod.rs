@@ -4,6 +4,7 @@
 //! A crate there that makes a `cdylib` is a component. Its `plugin.toml`, if it has one, goes into the component's custom
 //! section `wharf-plugin`. What has not changed is not built again.
 
+mod committed;
 mod component;
 mod toolchain;
 
@@ -24,13 +25,37 @@ struct Guest {
     /// Its package's name, which the component gets.
     name: String,
     folder: PathBuf,
+    /// The file among the sources that its component is committed as, if it is.
+    committed: Option<PathBuf>,
+}
+
+/// Arguments of `cargo xtask guests`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Write the components that the server carries to their place among the sources
+    #[arg(long)]
+    commit: bool,
+}
+
+/// Builds every component and prints their folder.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) fn run(args: &Args) -> Result<()> {
+    println!("{}", built(args.commit)?.display());
+    Ok(())
 }
 
 /// Builds every component and returns their folder.
 ///
 /// # Errors
-/// When there is no compiler for them, or one does not compile or is no valid component.
+/// When there is no compiler for them, one does not compile or is no valid component, or a committed one is not what its
+/// sources make.
 pub(crate) fn build() -> Result<PathBuf> {
+    built(false)
+}
+
+fn built(commit: bool) -> Result<PathBuf> {
     let plugins = workspace_root()?.join("plugins");
     let guests = found_in(&plugins)?;
     let toolchain = Toolchain::find()?;
@@ -44,8 +69,10 @@ pub(crate) fn build() -> Result<PathBuf> {
     for guest in &guests {
         let module =
             target.join(toolchain::TARGET).join("release").join(format!("{}.wasm", guest.name.replace('-', "_")));
-        component::refresh(&module, &guest.folder.join("plugin.toml"), &component_of(&components, guest))
+        let component = component_of(&components, guest);
+        component::refresh(&module, &component, guest, &toolchain)
             .with_context(|| format!("cannot make a component of {}", guest.name))?;
+        if commit { committed::commit(&component, guest)? } else { committed::compare(&component, guest)? }
     }
     Ok(components)
 }
@@ -77,6 +104,19 @@ struct Manifest {
 #[derive(Deserialize)]
 struct Package {
     name: String,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize, Default)]
+struct Metadata {
+    #[serde(default)]
+    wharf: WharfMetadata,
+}
+
+#[derive(Deserialize, Default)]
+struct WharfMetadata {
+    committed: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -95,7 +135,8 @@ fn found_in(plugins: &Path) -> Result<Vec<Guest>> {
             let manifest: Manifest = toml::from_str(&text).with_context(|| format!("in {}", folder.display()))?;
             let is_component = manifest.lib.crate_type.iter().any(|kind| kind == "cdylib");
             if let Some(package) = manifest.package.filter(|_| is_component) {
-                guests.push(Guest { name: package.name, folder });
+                let committed = package.metadata.wharf.committed.map(|file| folder.join(file));
+                guests.push(Guest { name: package.name, folder, committed });
             }
         }
     }

@@ -54,6 +54,16 @@ impl Toolchain {
         }
     }
 
+    /// What the compiler calls itself.
+    pub(super) fn version(&self) -> Result<String> {
+        let rustc = match self {
+            Self::Rustup => env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()),
+            Self::Debian => DEBIAN_RUSTC.into(),
+        };
+        let mut command = Command::new(rustc);
+        Ok(capture(command.arg("--version").env_remove("LD_LIBRARY_PATH"))?.trim().to_owned())
+    }
+
     /// A cargo command in the workspace of the guests, with this compiler.
     ///
     /// Paths of this machine are kept out of the modules: the same sources and compiler make the same bytes anywhere.
