@@ -34,7 +34,7 @@ pub struct Storage {
     /// A container of OpenStack Swift.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub swift: Option<Swift>,
-    /// A WebAssembly component.
+    /// A WebAssembly component. One that stands before another backend (a layer) has that one configured beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plugin: Option<Plugin>,
     /// Deletion of manifests, tags and blobs.
@@ -90,9 +90,15 @@ impl Driver<'_> {
 }
 
 impl Storage {
-    /// The configured driver; `None` when the section names none. A loaded configuration always names exactly one.
+    /// The configured driver; `None` when the section names none. A loaded configuration always names exactly one, or a plugin
+    /// and what lies below it.
     pub fn driver(&self) -> Option<Driver<'_>> {
-        let Self { filesystem, inmemory, s3, oss, azure, gcs, swift, plugin, .. } = self;
+        self.plugin.as_ref().map(Driver::Plugin).or_else(|| self.native())
+    }
+
+    /// The configured driver that is no plugin: beside a plugin, what lies below it.
+    pub fn native(&self) -> Option<Driver<'_>> {
+        let Self { filesystem, inmemory, s3, oss, azure, gcs, swift, .. } = self;
         None.or(filesystem.as_ref().map(Driver::Filesystem))
             .or(inmemory.as_ref().map(Driver::InMemory))
             .or(s3.as_ref().map(Driver::S3))
@@ -100,7 +106,6 @@ impl Storage {
             .or(azure.as_ref().map(Driver::Azure))
             .or(gcs.as_ref().map(Driver::Gcs))
             .or(swift.as_ref().map(Driver::Swift))
-            .or(plugin.as_ref().map(Driver::Plugin))
     }
 }
 

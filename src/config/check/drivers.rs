@@ -41,8 +41,7 @@ pub(super) fn check(checker: &mut Checker<'_>, driver: Driver<'_>) {
         Driver::Azure(azure) => check_azure(checker, azure),
         Driver::Gcs(gcs) => check_gcs(checker, gcs),
         Driver::Swift(swift) => check_swift(checker, swift),
-        Driver::Plugin(plugin) => super::plugin::plugin(checker, "storage.plugin", plugin, None),
-        Driver::Filesystem(_) | Driver::InMemory(_) => return,
+        Driver::Filesystem(_) | Driver::InMemory(_) | Driver::Plugin(_) => return,
     }
     let name = driver.name();
     let key = join("storage", name);

@@ -13,7 +13,10 @@ const DRIVERS: [&str; 8] = ["filesystem", "inmemory", "s3", "oss", "azure", "gcs
 
 pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
     one_driver(checker, &mut config.storage);
-    match config.storage.driver() {
+    if let Some(plugin) = &config.storage.plugin {
+        super::plugin::plugin(checker, "storage.plugin", plugin, None);
+    }
+    match config.storage.native() {
         Some(Driver::Filesystem(filesystem)) => {
             let empty = filesystem.rootdirectory.as_os_str().is_empty();
             let key = "storage.filesystem.rootdirectory";
@@ -34,12 +37,12 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
     }
 }
 
-/// Exactly one driver. Without any, Wharf's own files and no file at all mean a local directory; a file for `distribution`
+/// Exactly one driver, or a plugin and what lies below it. Without any, Wharf's own files and no file at all mean a local directory; a file for `distribution`
 /// must name one, as it must there.
 fn one_driver(checker: &mut Checker<'_>, storage: &mut Storage) {
     let given: Vec<&str> = DRIVERS.into_iter().filter(|driver| is_some(storage, driver)).collect();
     match given.as_slice() {
-        [_] => {}
+        [_] | [_, "plugin"] => {}
         [] if checker.dialect == Dialect::Yaml => {
             let mend = "no driver is given; name one, such as filesystem with its rootdirectory";
             checker.mistake("storage", mend);
