@@ -14,6 +14,7 @@
 
 pub mod behaviour;
 mod error;
+pub(crate) mod file;
 mod key;
 pub mod layout;
 pub mod local;
@@ -23,6 +24,7 @@ mod object;
 pub mod opendal;
 
 pub use error::{ErrorKind, OptionalExt, Result, StorageError};
+pub use file::FileSlice;
 pub use key::StorageKey;
 pub use object::{
     ByteRange, Capabilities, Change, ListEntry, ListPage, ListRequest, ObjectMeta, ReadStream, Shape, WriteOptions,

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
-use super::{Result, StorageKey};
+use super::{FileSlice, Result, StorageKey};
 
 /// What is known of an object without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct ReadStream {
     /// The bytes asked for, in order, in pieces of the backend's choice (at most 1 MiB each). Nothing is read ahead of what
     /// the caller polls, but for one piece.
     pub body: BoxStream<'static, Result<Bytes>>,
+    /// The same bytes as an open file, where the backend has one and it is worth the while: whoever can send a file leaves
+    /// `body` alone.
+    pub file: Option<FileSlice>,
 }
 
 /// How an object is written.

@@ -28,6 +28,7 @@ mod manifests_put;
 mod mounts;
 mod notifications;
 mod pressure;
+mod pulls;
 mod ranges;
 mod recipes;
 mod referrers;

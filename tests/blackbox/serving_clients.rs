@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
+use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -18,9 +18,14 @@ use crate::support::tls::Certificate;
 
 /// The status that a server answers GET with over HTTP/2 without TLS.
 pub fn h2_get(address: SocketAddr, target: &str) -> Result<u16, String> {
+    h2_pull(address, target).map(|(status, _)| status)
+}
+
+/// The same with the body.
+pub fn h2_pull(address: SocketAddr, target: &str) -> Result<(u16, Bytes), String> {
     run(async {
         let stream = tokio::net::TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        h2_status(stream, format!("http://{address}{target}")).await
+        h2_exchange(stream, format!("http://{address}{target}")).await
     })
 }
 
@@ -30,7 +35,7 @@ fn run<T>(work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), work).await.expect("an end in time") })
 }
 
-async fn h2_status<S>(stream: S, uri: String) -> Result<u16, String>
+async fn h2_exchange<S>(stream: S, uri: String) -> Result<(u16, Bytes), String>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -38,9 +43,11 @@ where
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let driver = tokio::spawn(connection);
     let request = http::Request::get(uri).body(Empty::<Bytes>::new()).expect("a request");
-    let answer = sender.send_request(request).await.map_err(|error| error.to_string());
+    let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.map_err(|error| error.to_string())?;
     driver.abort();
-    Ok(answer?.status().as_u16())
+    Ok((status, body.to_bytes()))
 }
 
 /// A TLS client that trusts one certificate.
@@ -100,7 +107,8 @@ impl Client {
         run(async {
             let stream = tokio::net::TcpStream::connect(address).await.map_err(|error| error.to_string())?;
             let stream = TlsConnector::from(self.config(&["h2"])).connect(name(), stream).await;
-            h2_status(stream.map_err(|error| error.to_string())?, format!("https://localhost{target}")).await
+            let stream = stream.map_err(|error| error.to_string())?;
+            h2_exchange(stream, format!("https://localhost{target}")).await.map(|(status, _)| status)
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -18,9 +18,10 @@ use tower::{BoxError, Service, ServiceExt};
 
 use super::activity::{Activity, Noted, RequestGuard, Verdict};
 use super::body::RequestBody;
+use super::sending::Sending;
 use super::stream::Stream;
 use crate::config::limits::Limits;
-use crate::http::RequestInfo;
+use crate::http::{FileOutlet, RequestInfo};
 use crate::telemetry::RequestId;
 
 /// After a friendly goodbye (`Connection: close`, GOAWAY) to an idle client, it is hung up on after so long.
@@ -117,8 +118,11 @@ impl Connection {
         let activity = Arc::new(Activity::new());
         let tls = matches!(self.stream, Stream::Tls(_));
         let idle_timeout = limits.body_idle_timeout.get();
-        let service = PerRequest { stack, peer: self.peer, tls, idle_timeout, activity: Arc::clone(&activity) };
-        let io = TokioIo::new(Noted::new(self.stream, Arc::clone(&activity)));
+        let outlet = self.stream.sends_files().then(FileOutlet::default);
+        let sending = Sending::new(self.stream, outlet.clone());
+        let io = TokioIo::new(Noted::new(sending, Arc::clone(&activity)));
+        let service = PerRequest { stack, peer: self.peer, tls, idle_timeout, outlet, activity };
+        let activity = Arc::clone(&service.activity);
         let builder = match self.protocol {
             Protocol::Http1 => builder.clone().http1_only(),
             Protocol::Http2 => builder.clone().http2_only(),
@@ -171,6 +175,7 @@ struct PerRequest<S> {
     peer: Option<SocketAddr>,
     tls: bool,
     idle_timeout: Duration,
+    outlet: Option<FileOutlet>,
     activity: Arc<Activity>,
 }
 
@@ -183,6 +188,10 @@ impl<S: Serve> hyper::service::Service<Request<Incoming>> for PerRequest<S> {
         let guard = self.activity.request();
         let mut request = request.map(|body| RequestBody::wrap(body, &self.activity, self.idle_timeout));
         request.extensions_mut().insert(RequestInfo { id: RequestId::new(), peer: self.peer, tls: self.tls });
+        // HTTP/2 puts bodies into frames, and looks at them for it.
+        if let Some(outlet) = self.outlet.as_ref().filter(|_| request.version() <= Version::HTTP_11) {
+            request.extensions_mut().insert(outlet.clone());
+        }
         Answer { inner: self.stack.clone().oneshot(request), guard: Some(guard) }
     }
 }

@@ -5,6 +5,7 @@ mod address;
 mod body;
 mod connection;
 mod listener;
+mod sending;
 mod stream;
 mod tls;
 

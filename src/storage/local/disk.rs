@@ -169,6 +169,11 @@ impl Disk {
         Some(Ok(buffer.into()))
     }
 
+    /// Whether the kernel can be asked for what is in memory, as far as is known.
+    pub(super) fn reads_cached(&self) -> bool {
+        self.reads_cached.load(Ordering::Relaxed)
+    }
+
     /// Reads what is in memory; `None`: something else would have to be waited for.
     pub(super) fn read_now(
         &self,

@@ -11,10 +11,13 @@ use tokio::task::JoinHandle;
 use super::buffers::{BUFFER_BYTES, BufferPool};
 use super::disk::{Disk, read_at, shorter};
 use super::errors::{blocking, reading};
-use crate::storage::{ByteRange, ErrorKind, ReadStream, Result, StorageError, StorageKey};
+use crate::storage::{ByteRange, ErrorKind, FileSlice, ReadStream, Result, StorageError, StorageKey};
 
 /// Up to here a buffer of the right size costs less than one from the pool, and holds less memory.
 const OWN_BUFFER_BYTES_MAX: usize = 16 * 1024;
+
+/// Up to here one read costs less than what sending a file takes besides.
+const COPIED_BYTES_MAX: u64 = 64 * 1024;
 
 /// Opens an object for reading.
 pub(super) async fn open(
@@ -43,16 +46,17 @@ pub(super) async fn open(
         ahead: None,
     };
     // What is small and in memory needs no open file while it is sent.
-    if reader.left() <= BUFFER_BYTES as u64
+    if reader.left() <= COPIED_BYTES_MAX
         && let Some(piece) = reader.small_now()
     {
-        return Ok(ReadStream { meta, body: stream::iter(piece).boxed() });
+        return Ok(ReadStream { meta, body: stream::iter(piece).boxed(), file: None });
     }
+    let file = reader.as_file();
     let body = stream::unfold(reader, |mut reader| async move {
         let piece = reader.next().await?;
         Some((piece, reader))
     });
-    Ok(ReadStream { meta, body: body.boxed() })
+    Ok(ReadStream { meta, body: body.boxed(), file })
 }
 
 struct Reader {
@@ -69,6 +73,12 @@ struct Reader {
 impl Reader {
     fn left(&self) -> u64 {
         self.end.saturating_sub(self.at)
+    }
+
+    /// The rest as a file, if it is large, and where the kernel tells what of it is in memory.
+    fn as_file(&self) -> Option<FileSlice> {
+        let worthwhile = self.left() > COPIED_BYTES_MAX && self.disk.reads_cached();
+        worthwhile.then(|| FileSlice::new(Arc::clone(&self.file), self.key.clone(), self.at..self.end))
     }
 
     /// The whole rest, if it is in memory: no piece for no bytes, otherwise one.

@@ -92,7 +92,7 @@ impl Storage for MemoryStorage {
         let range =
             range.within(meta.size).ok_or_else(|| StorageError::new(ErrorKind::RangeNotSatisfiable, "read", key))?;
         let pieces = object.slices(range);
-        Ok(ReadStream { meta, body: stream::iter(pieces.into_iter().map(Ok)).boxed() })
+        Ok(ReadStream { meta, body: stream::iter(pieces.into_iter().map(Ok)).boxed(), file: None })
     }
 
     async fn write(&self, key: &StorageKey, options: WriteOptions) -> Result<Box<dyn Writer>> {

@@ -108,7 +108,7 @@ impl Reader {
             let piece = reader.next().await?;
             Some((piece, reader))
         });
-        ReadStream { meta, body: body.boxed() }
+        ReadStream { meta, body: body.boxed(), file: None }
     }
 
     async fn next(&mut self) -> Option<Result<Bytes>> {

@@ -7,6 +7,7 @@ use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, 
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answers::{CONTENT_DIGEST, accepted, digest_value, must_be_deletable};
+use crate::http::FileOutlet;
 use crate::http::api::call::Call;
 use crate::http::api::conditional::{etag, not_modified, range_applies};
 use crate::http::api::error::{ApiError, ApiResult};
@@ -14,7 +15,7 @@ use crate::http::api::events;
 use crate::http::api::range::{self, Span, Wanted};
 use crate::notify::Action;
 use crate::oci::{Digest, ErrorCode, RepositoryName, media_type};
-use crate::storage::ByteRange;
+use crate::storage::{ByteRange, ReadStream};
 
 pub(super) async fn head(call: &Call<'_>, repository: &RepositoryName, digest: &str) -> ApiResult {
     let digest = parse_digest(digest)?;
@@ -54,7 +55,7 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &s
     let stream = call.api.registry.read_blob(repository, &digest, ByteRange::ALL).await?;
     events::blob(call, Action::Pull, repository, &digest, stream.meta.size);
     let mut response = whole(&digest, stream.meta.size);
-    *response.body_mut() = Body::from_stream(stream.body);
+    *response.body_mut() = body(call, stream);
     Ok(response)
 }
 
@@ -78,6 +79,14 @@ fn whole(digest: &Digest, size: u64) -> Response<Body> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type::OCTET_STREAM));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
     response
+}
+
+/// The bytes themselves: as a file, if there is one and the connection can send it.
+fn body(call: &Call<'_>, stream: ReadStream) -> Body {
+    match (stream.file, call.parts.extensions.get::<FileOutlet>()) {
+        (Some(file), Some(outlet)) => outlet.body(file),
+        _ => Body::from_stream(stream.body),
+    }
 }
 
 fn unchanged(digest: &Digest) -> Response<Body> {
@@ -116,7 +125,7 @@ async fn one_part(call: &Call<'_>, repository: &RepositoryName, digest: &Digest,
     if let Ok(value) = HeaderValue::try_from(content_range(span, size)) {
         response.headers_mut().insert(CONTENT_RANGE, value);
     }
-    *response.body_mut() = Body::from_stream(stream.body);
+    *response.body_mut() = body(call, stream);
     Ok(response)
 }
 
