@@ -17,10 +17,10 @@ impl Registry {
     /// Up to `limit` repositories (at least 1) that come after `last`, which need not exist. A repository is listed as long
     /// as it has manifests or tags.
     ///
-    /// Costs a listing for every directory between `last` and the end of the page, whatever the size of the registry.
+    /// Costs a look into every directory between `last` and the end of the page, whatever the size of the registry.
     pub async fn catalog(&self, last: Option<&str>, limit: usize) -> Result<CatalogPage> {
         let mut page = CatalogPage::default();
-        let mut walk = RepositoryWalk::after(self.storage.as_ref(), last);
+        let mut walk = RepositoryWalk::after(self.storage.as_ref(), last, limit + 1);
         while let Some(found) = walk.next().await? {
             let Some(repository) = found.name().filter(|_| found.manifests) else { continue };
             if page.repositories.len() == limit {

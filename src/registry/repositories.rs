@@ -28,11 +28,16 @@ impl FoundRepository {
     }
 }
 
+/// How many directories are looked into at a time, at the most.
+const LOOKS_MAX: usize = 256;
+
 /// The walk: component by component in byte order, a parent before its children. Costs one or two listings per directory and
 /// holds one page of names for every level that it is in.
 pub(super) struct RepositoryWalk<'a> {
     storage: &'a dyn Storage,
     stack: Vec<Level>,
+    /// How many names are listed, and how many directories looked into, ahead of what is asked for.
+    ahead: usize,
 }
 
 /// One directory that the walk is in.
@@ -43,6 +48,8 @@ struct Level {
     after: Option<String>,
     /// Names already listed, the next one last.
     pending: Vec<String>,
+    /// What the next few of them hold, the next one last.
+    looks: Vec<ListPage>,
     /// Whether there are more names to list.
     more: bool,
 }
@@ -50,20 +57,25 @@ struct Level {
 impl<'a> RepositoryWalk<'a> {
     /// A walk over everything.
     pub(super) fn new(storage: &'a dyn Storage) -> Self {
-        Self::after(storage, None)
+        Self::after(storage, None, PAGE)
     }
 
-    /// A walk that begins behind `last`, which need not exist.
-    pub(super) fn after(storage: &'a dyn Storage, last: Option<&str>) -> Self {
-        Self { storage, stack: resume(last.unwrap_or_default()) }
+    /// A walk that begins behind `last`, which need not exist, and is expected to go on for about `steps` directories.
+    pub(super) fn after(storage: &'a dyn Storage, last: Option<&str>, steps: usize) -> Self {
+        Self { storage, stack: resume(last.unwrap_or_default()), ahead: steps.clamp(1, PAGE) }
     }
 
     /// The next directory that holds something; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<FoundRepository>> {
         while let Some(level) = self.stack.last_mut() {
-            if let Some(name) = level.pending.pop() {
-                let path = level.child(&name);
-                if let Some(found) = self.enter(path).await? {
+            if !level.pending.is_empty() {
+                if level.looks.is_empty() {
+                    level.look(self.storage, self.ahead).await?;
+                }
+                let next = level.pending.pop().map(|name| level.child(&name)).zip(level.looks.pop());
+                if let Some((path, page)) = next
+                    && let Some(found) = self.enter(path, page).await?
+                {
                     return Ok(Some(found));
                 }
             } else if level.more {
@@ -79,13 +91,8 @@ impl<'a> RepositoryWalk<'a> {
         Ok(None)
     }
 
-    /// Goes into a directory, and says what of a repository is in it.
-    async fn enter(&mut self, path: String) -> Result<Option<FoundRepository>> {
-        // A key that is too long can't have been written either.
-        if Self::prefix(&path).is_none() {
-            return Ok(None);
-        }
-        let page = self.list(&path, None).await?;
+    /// Goes into a directory whose first names are known, and says what of a repository is in it.
+    async fn enter(&mut self, path: String, page: ListPage) -> Result<Option<FoundRepository>> {
         // What belongs to the repository itself begins with '_', and '^' is the character before it.
         let own = if page.more { Some(self.list(&path, Some("^".to_owned())).await?) } else { None };
         let has = |name: &str| own.as_ref().unwrap_or(&page).entries.iter().any(|entry| entry.name == name);
@@ -98,24 +105,40 @@ impl<'a> RepositoryWalk<'a> {
         };
         let mut level = Level::new(path, None);
         level.fill(page);
-        self.stack.push(level);
+        if level.more || !level.pending.is_empty() {
+            self.stack.push(level);
+        }
         Ok((found.manifests || found.layers || found.referrers || found.uploads).then_some(found))
     }
 
-    fn prefix(path: &str) -> Option<StorageKey> {
-        let repositories = layout::repositories();
-        if path.is_empty() { Some(repositories) } else { repositories.join(path).ok() }
-    }
-
     async fn list(&self, path: &str, after: Option<String>) -> Result<ListPage> {
-        let Some(prefix) = Self::prefix(path) else { return Ok(ListPage::default()) };
-        Ok(self.storage.list(&ListRequest { prefix, after, limit: PAGE, shape: Shape::Children }).await?)
+        let Some(prefix) = prefix(path) else { return Ok(ListPage::default()) };
+        Ok(self.storage.list(&ListRequest { prefix, after, limit: self.ahead, shape: Shape::Children }).await?)
     }
+}
+
+/// The key of a directory below `repositories/`; `None` if it is too long to be one.
+fn prefix(path: &str) -> Option<StorageKey> {
+    let repositories = layout::repositories();
+    if path.is_empty() { Some(repositories) } else { repositories.join(path).ok() }
 }
 
 impl Level {
     fn new(path: String, after: Option<String>) -> Self {
-        Self { path, after, pending: Vec::new(), more: true }
+        Self { path, after, pending: Vec::new(), looks: Vec::new(), more: true }
+    }
+
+    /// Looks into the next few directories.
+    async fn look(&mut self, storage: &dyn Storage, ahead: usize) -> Result<()> {
+        let Some(prefix) = prefix(&self.path) else { return Ok(()) };
+        let next = self.pending.iter().rev().take(ahead.min(LOOKS_MAX));
+        // What is too long for a key can't have been written either, so there is nothing in it.
+        let next: Vec<Option<StorageKey>> = next.map(|name| prefix.join(name).ok()).collect();
+        let keys: Vec<StorageKey> = next.iter().flatten().cloned().collect();
+        let mut pages = storage.list_each(&keys, ahead).await?.into_iter();
+        self.looks = next.iter().map(|key| key.as_ref().and_then(|_| pages.next()).unwrap_or_default()).collect();
+        self.looks.reverse();
+        Ok(())
     }
 
     fn child(&self, name: &str) -> String {

@@ -27,8 +27,7 @@ impl StorageKey {
     /// [`KeyError`] when a component is empty, `.` or `..`, when there is a NUL, or when it is too long.
     pub fn parse(text: impl Into<String>) -> std::result::Result<Self, KeyError> {
         let text = text.into();
-        let good = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
-        if text.len() <= KEY_BYTES_MAX && text.split('/').all(good) { Ok(Self(text)) } else { Err(KeyError(text)) }
+        if text.len() <= KEY_BYTES_MAX && good(&text) { Ok(Self(text)) } else { Err(KeyError(text)) }
     }
 
     /// A key whose parts the caller has checked already: identifiers of [`crate::oci`] and literals of the layout.
@@ -42,13 +41,24 @@ impl StorageKey {
     /// # Errors
     /// As [`StorageKey::parse`].
     pub fn join(&self, name: &str) -> std::result::Result<Self, KeyError> {
-        Self::parse(format!("{}/{name}", self.0))
+        let mut text = String::with_capacity(self.0.len() + 1 + name.len());
+        for part in [&self.0, "/", name] {
+            text.push_str(part);
+        }
+        // This key has been looked at already.
+        if text.len() <= KEY_BYTES_MAX && good(name) { Ok(Self(text)) } else { Err(KeyError(text)) }
     }
 
     /// The whole text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether each component may be one of a key.
+fn good(text: &str) -> bool {
+    let component = |part: &[u8]| !matches!(part, b"" | b"." | b"..") && !part.contains(&0);
+    text.as_bytes().split(|byte| *byte == b'/').all(component)
 }
 
 impl fmt::Display for StorageKey {
@@ -72,6 +82,11 @@ mod tests {
         for bad in ["", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a\0b"] {
             assert!(StorageKey::parse(bad).is_err(), "{bad:?}");
         }
+        let key = StorageKey::parse("a").unwrap();
+        for bad in ["", "/", "b/", "..", "b/../../c", "b\0"] {
+            assert!(key.join(bad).is_err(), "{bad:?}");
+        }
+        assert!(key.join(&"b".repeat(KEY_BYTES_MAX - 1)).is_err());
         for good in ["a", "a/b", "...", "a/.hidden", "ä/+=~ x"] {
             assert!(StorageKey::parse(good).is_ok(), "{good:?}");
         }

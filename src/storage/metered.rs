@@ -79,6 +79,10 @@ impl Storage for Metered {
         self.timed(StorageAction::List, self.inner.list(request)).await
     }
 
+    async fn list_each(&self, prefixes: &[StorageKey], limit: usize) -> Result<Vec<ListPage>> {
+        self.timed(StorageAction::List, self.inner.list_each(prefixes, limit)).await
+    }
+
     async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {
         self.timed(StorageAction::Copy, self.inner.copy(from, to)).await
     }

@@ -32,6 +32,10 @@ pub use object::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+/// How many listings of one walk a backend is asked for at once, if it has no better way to list many.
+const LISTINGS_AT_ONCE: usize = 8;
 
 /// A storage backend. Shared by every request at once; each method may be called from any number of tasks.
 #[async_trait]
@@ -100,6 +104,15 @@ pub trait Storage: Send + Sync + 'static {
     /// Lists beneath a prefix, in pages. See [`Shape`] for what is listed and in which order. A prefix that holds nothing gives
     /// an empty page, not an error.
     async fn list(&self, request: &ListRequest) -> Result<ListPage>;
+
+    /// The first names, at most `limit`, directly beneath each of `prefixes`, in their order: what a walk through many small
+    /// directories asks. As [`Storage::list`] with [`Shape::Children`] for each, several at a time.
+    async fn list_each(&self, prefixes: &[StorageKey], limit: usize) -> Result<Vec<ListPage>> {
+        let children = |prefix: StorageKey| ListRequest { prefix, after: None, limit, shape: Shape::Children };
+        let pages = stream::iter(prefixes.to_vec()).map(children);
+        let pages = pages.map(|request| async move { self.list(&request).await });
+        pages.buffered(LISTINGS_AT_ONCE).try_collect().await
+    }
 
     /// Copies an object.
     ///

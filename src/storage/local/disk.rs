@@ -116,6 +116,11 @@ impl Disk {
         self.open_at(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
     }
 
+    /// Opens a directory for asking about it and what is in it.
+    pub(super) fn look_at_directory(&self, path: &str) -> rustix::io::Result<OwnedFd> {
+        self.open_at(path, LOOK | OFlags::DIRECTORY)
+    }
+
     /// Opens a directory for asking about it, without waiting; `None` as in [`Disk::try_open`].
     pub(super) fn look_at_directory_cached(&self, path: &str) -> Option<rustix::io::Result<OwnedFd>> {
         self.try_open(path, LOOK | OFlags::DIRECTORY)

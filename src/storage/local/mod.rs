@@ -151,6 +151,10 @@ impl Storage for LocalStorage {
         list::page(&self.lister, request).await
     }
 
+    async fn list_each(&self, prefixes: &[StorageKey], limit: usize) -> Result<Vec<ListPage>> {
+        list::each(&self.lister, prefixes, limit).await
+    }
+
     async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {
         commit::copy(&self.disk, &self.syncer, from, to).await
     }

@@ -9,10 +9,16 @@ use super::answers;
 use crate::http::api::call::Call;
 use crate::http::api::error::ApiResult;
 use crate::http::api::pagination::{PageRequest, next_link, out_of_range};
+use crate::oci::RepositoryName;
 use crate::registry::CatalogPage;
 
 /// How many repositories a page has when the client does not say.
 const ENTRIES_DEFAULT: usize = 100;
+
+#[derive(serde::Serialize)]
+struct Catalog<'a> {
+    repositories: Vec<&'a str>,
+}
 
 pub(super) async fn list(call: &Call<'_>) -> ApiResult {
     let entries_max = call.api.options.catalog_entries_max;
@@ -26,9 +32,13 @@ pub(super) async fn list(call: &Call<'_>) -> ApiResult {
         0 => CatalogPage::default(),
         n => call.api.registry.catalog(request.last.as_deref(), n).await?,
     };
-    let names: Vec<&str> = page.repositories.iter().map(|name| name.as_str()).collect();
-    let mut response = answers::json(Body::from(format!("{}\n", json!({ "repositories": names }))));
-    if let (true, Some(last)) = (page.more, names.last()) {
+    let repositories: Vec<&str> = page.repositories.iter().map(RepositoryName::as_str).collect();
+    let last = repositories.last().copied();
+    // Strings always have a JSON form.
+    let mut content = serde_json::to_string(&Catalog { repositories }).unwrap_or_default();
+    content.push('\n');
+    let mut response = answers::json(Body::from(content));
+    if let (true, Some(last)) = (page.more, last) {
         let link = next_link(call, "/_catalog", &[("last", last), ("n", &n.to_string())]);
         response.headers_mut().insert(LINK, link);
     }

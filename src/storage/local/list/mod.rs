@@ -1,5 +1,6 @@
 //! Listing: names come from a directory's cached, sorted names where it has not changed, and from the directory otherwise.
 
+mod each;
 mod names;
 mod subtree;
 
@@ -11,6 +12,7 @@ use rustix::io::Errno;
 use super::disk::{Disk, meta_of};
 use super::errors::{blocking, reading};
 use crate::storage::{ListEntry, ListPage, ListRequest, Result, Shape, StorageKey};
+pub(super) use each::each;
 use names::{Names, Stamp};
 
 /// A directory that was changed less than this before it was read is not remembered: the next change could carry the same
@@ -94,13 +96,13 @@ fn children_cached(lister: &Lister, request: &ListRequest) -> Option<Result<List
         Ok(names) => names,
         Err(errno) => return Some(nothing_there(errno, &request.prefix).map(|()| ListPage::default())),
     };
-    children_page(&names, request, |key| lister.disk.stat_cached(key))
+    children_page(&names, Children::of(request), |key| lister.disk.stat_cached(key))
 }
 
 fn children(lister: &Lister, request: &ListRequest) -> Result<ListPage> {
     match lister.names(request.prefix.as_str()) {
         Ok(names) => {
-            let page = children_page(&names, request, |key| Some(lister.disk.stat(key)));
+            let page = children_page(&names, Children::of(request), |key| Some(lister.disk.stat(key)));
             page.unwrap_or_else(|| Ok(ListPage::default()))
         }
         Err(errno) => nothing_there(errno, &request.prefix).map(|()| ListPage::default()),
@@ -115,15 +117,29 @@ fn nothing_there(errno: Errno, prefix: &StorageKey) -> Result<()> {
     }
 }
 
+/// Which of a directory's names are asked for.
+#[derive(Clone, Copy)]
+struct Children<'a> {
+    prefix: &'a StorageKey,
+    after: Option<&'a str>,
+    limit: usize,
+}
+
+impl<'a> Children<'a> {
+    fn of(request: &'a ListRequest) -> Self {
+        Self { prefix: &request.prefix, after: request.after.as_deref(), limit: request.limit }
+    }
+}
+
 /// A page of a directory's names. `None` when `stat` can't answer.
 fn children_page(
     names: &Names,
-    request: &ListRequest,
+    request: Children<'_>,
     stat: impl Fn(&StorageKey) -> Option<Result<crate::storage::ObjectMeta>>,
 ) -> Option<Result<ListPage>> {
     let limit = request.limit.max(1);
-    let start = request.after.as_deref().map_or(0, |after| names.first_after(after));
-    let mut page = ListPage::default();
+    let start = request.after.map_or(0, |after| names.first_after(after));
+    let mut page = ListPage { entries: Vec::with_capacity(limit.min(names.len() - start)), more: false };
     for at in start..names.len() {
         if page.entries.len() == limit {
             page.more = true;

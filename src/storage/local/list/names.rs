@@ -19,13 +19,16 @@ pub(super) struct Stamp {
 
 impl Stamp {
     pub(super) fn of(dir: &OwnedFd) -> rustix::io::Result<Self> {
-        let stat = rustix::fs::fstat(dir)?;
-        Ok(Self {
+        rustix::fs::fstat(dir).map(|stat| Self::from_stat(&stat))
+    }
+
+    pub(super) fn from_stat(stat: &rustix::fs::Stat) -> Self {
+        Self {
             device: stat.st_dev,
             inode: stat.st_ino,
-            modified: meta_of(&stat).modified,
+            modified: meta_of(stat).modified,
             changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-        })
+        }
     }
 
     /// Whether a change after `now` is certain to give another stamp.
