@@ -18,6 +18,11 @@ pub struct Grants {
     pub hosts: Strings,
     /// Where it may open TCP connections to: `host:port`, under the same rules as `hosts`.
     pub sockets: Strings,
+    /// Blocks of private addresses that the names in `hosts` and `sockets` may stand for, such as `10.0.0.0/8`; they can't be
+    /// connected to as addresses by that. A cloud's metadata service is only meant when its very address is named.
+    pub networks: Strings,
+    /// File with certificates (PEM) that its HTTP requests and its TLS trust beside the system's.
+    pub ca: PathBuf,
     /// Lets it speak TLS by means of the server (`wasi:tls`, a draft) on the connections that `sockets` allows.
     pub tls: bool,
     /// Directories that it sees.

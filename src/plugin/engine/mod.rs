@@ -7,8 +7,9 @@ mod kept;
 mod ticker;
 mod trusted;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
@@ -21,7 +22,7 @@ pub use ticker::Running;
 use self::kept::Kept;
 use self::ticker::Ticker;
 use super::error::LoadError;
-use super::sandbox::{self, Sandbox};
+use super::sandbox::{self, Namespaces, Sandbox};
 
 /// Component instances of all plugins together. A pool of so many slots is only address space until they are used.
 const INSTANCES_MAX: u32 = 1000;
@@ -53,6 +54,8 @@ pub struct Runtime {
     kept: Option<Kept>,
     /// One component is compiled at a time: compiling takes all cores as it is.
     compiling: Arc<Semaphore>,
+    /// What each plugin keeps in `wasi:keyvalue`, by its name; here because it outlives versions.
+    keyvalue: Mutex<HashMap<String, Arc<Namespaces>>>,
 }
 
 impl Runtime {
@@ -82,7 +85,7 @@ impl Runtime {
                 None
             }
         });
-        Ok(Self { engine, linker, ticker, kept, compiling: Arc::new(Semaphore::new(1)) })
+        Ok(Self { engine, linker, ticker, kept, compiling: Arc::new(Semaphore::new(1)), keyvalue: Mutex::default() })
     }
 
     /// The engine.
@@ -93,6 +96,12 @@ impl Runtime {
     /// What every plugin may import; to be cloned by whoever adds to it.
     pub fn linker(&self) -> &Linker<Sandbox> {
         &self.linker
+    }
+
+    /// What the plugin of this name keeps in `wasi:keyvalue`.
+    pub fn keyvalue(&self, plugin: &str) -> Arc<Namespaces> {
+        let mut all = self.keyvalue.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(plugin.to_owned()).or_default())
     }
 
     /// To be held while a guest runs: so long the epochs go on by which it yields.

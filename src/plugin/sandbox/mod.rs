@@ -1,43 +1,60 @@
 //! What a guest may reach.
 //!
-//! A beginning: clocks, random numbers, its configuration and the log; everything else is refused.
+//! Everything that ordinary toolchains import is linked, so that no component fails for want of an import; what is not granted
+//! refuses when it is used, with an error that the guest can read. Nothing is granted by default.
+//!
+//! | Module | What it does |
+//! |---|---|
+//! | [`plan`] | what a plugin gets: what its manifest asks for *and* the operator grants |
+//! | [`permissions`] | the same, opened and read, for the instances of one version |
+//! | [`address`], [`destination`], [`reach`] | what addresses are for, places, and which of them a plugin may connect to |
+//! | [`resolver`], `dial` | names to addresses; connecting to what was checked |
+//! | `http`, `sockets`, `tls` | `wasi:http`, `wasi:sockets` and `wasi:tls` on top of these |
+//! | [`keyvalue`], `config_store`, `logging` | `wasi:keyvalue`, `wasi:config` and `wasi:logging` |
+//! | `meter`, `quota`, `refusals` | bytes and connections, counted; and telling the operator what was refused |
+
+pub mod address;
+mod config_store;
+pub mod destination;
+mod dial;
+mod http;
+pub mod keyvalue;
+mod logging;
+mod meter;
+pub mod permissions;
+pub mod plan;
+mod quota;
+pub mod reach;
+mod refusals;
+pub mod resolver;
+mod sockets;
+mod tls;
 
 use std::sync::Arc;
 
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_tls::{WasiTlsCtx, WasiTlsCtxBuilder, WasiTlsCtxView, WasiTlsView};
 use wharf_bindings::host::wasi::config::store;
-use wharf_bindings::host::wasi::logging::logging;
+use wharf_bindings::host::wasi::keyvalue::{atomics, store as keyvalue_store};
+use wharf_bindings::host::wasi::logging::logging as logging_bindings;
 
-use crate::config::plugin::{Plugin, PluginLimits};
+pub use keyvalue::Namespaces;
+pub use permissions::Permissions;
+pub use plan::{Difference, Plan, Side};
+
+use self::http::Hooks;
 use crate::plugin::instance::Limiter;
 use crate::telemetry::RequestId;
 use crate::telemetry::metrics::PluginMetrics;
+use logging::Console;
+use meter::Meter;
+use permissions::Shared;
+use sockets::Sockets;
 
-/// What a plugin may reach and use: what the operator grants, as far as the component's manifest asks for it.
-#[derive(Debug)]
-pub struct Permissions {
-    limits: PluginLimits,
-    config: Vec<(String, String)>,
-}
-
-impl Permissions {
-    /// Nothing.
-    pub fn none() -> Self {
-        Self { limits: PluginLimits::default(), config: Vec::new() }
-    }
-
-    /// What `plugin` grants of what `component` asks for.
-    ///
-    /// # Errors
-    /// When something that is granted can't be given: a sentence that names it.
-    pub fn granted(plugin: &Plugin, component: &[u8]) -> Result<Self, String> {
-        let _ = component;
-        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        let config = plugin.config.iter().map(|(key, value)| (key.clone(), text(value))).collect();
-        Ok(Self { limits: plugin.limits.clone(), config })
-    }
-}
+/// The memory that the headers of one request or response may take.
+const HEADER_BYTES_MAX: usize = 128 << 10;
 
 /// For whom a guest works.
 #[derive(Debug, Clone)]
@@ -48,30 +65,63 @@ pub struct Context {
     pub request: Option<RequestId>,
     /// The plugin's counts.
     pub metrics: Arc<PluginMetrics>,
+    /// What the plugin keeps in `wasi:keyvalue`: the same for all of its instances and versions.
+    pub keyvalue: Arc<Namespaces>,
 }
 
 /// The data of a store: what one instance reaches.
 pub struct Sandbox {
     permissions: Arc<Permissions>,
-    context: Context,
+    shared: Arc<Shared>,
+    keyvalue: Arc<Namespaces>,
     limiter: Limiter,
     table: ResourceTable,
     wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    tls: WasiTlsCtx,
+    sockets: Sockets,
+    meter: Arc<Meter>,
+    consoles: [Console; 2],
     /// What the imports of a world need of the host.
-    pub extensions: http::Extensions,
+    pub extensions: ::http::Extensions,
 }
 
 impl Sandbox {
     /// For one new instance.
     pub fn new(permissions: &Arc<Permissions>, context: Context) -> Self {
+        let shared = Arc::clone(permissions.shared(&context));
+        let limits = permissions.limits();
+        let meter = Arc::new(Meter::new(limits.outgoing_bytes_max.get(), limits.incoming_bytes_max.get()));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::try_from(limits.resources_max).unwrap_or(usize::MAX));
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_BYTES_MAX);
+        let mut wasi = WasiCtx::builder();
+        let consoles = [Console::output(Arc::clone(&shared.log)), Console::error(Arc::clone(&shared.log))];
+        wasi.stdout(consoles[0].clone()).stderr(consoles[1].clone()).envs(&permissions.plan().environment);
+        open_directories(&mut wasi, permissions, &shared);
+        let sockets = Sockets::new(Arc::clone(&shared.sockets), &mut wasi);
         Self {
-            limiter: Limiter::new(&permissions.limits, Arc::clone(&context.metrics)),
+            limiter: Limiter::new(limits, context.metrics),
             permissions: Arc::clone(permissions),
-            context,
-            table: ResourceTable::new(),
-            wasi: WasiCtx::builder().build(),
-            extensions: http::Extensions::new(),
+            hooks: Hooks::new(Arc::clone(&shared.client), Arc::clone(&meter)),
+            tls: WasiTlsCtxBuilder::new().provider(Box::new(tls::Provider::new(permissions.tls()))).build(),
+            keyvalue: context.keyvalue,
+            wasi: wasi.build(),
+            shared,
+            table,
+            http,
+            sockets,
+            meter,
+            consoles,
+            extensions: ::http::Extensions::new(),
         }
+    }
+
+    /// To be called before each call of the guest: what is counted per call is counted anew.
+    pub fn begin_call(&mut self) {
+        self.meter.reset();
     }
 
     /// For `Store::limiter`.
@@ -83,6 +133,33 @@ impl Sandbox {
     pub fn limiter(&self) -> &Limiter {
         &self.limiter
     }
+
+    /// What it may reach.
+    pub fn permissions(&self) -> &Arc<Permissions> {
+        &self.permissions
+    }
+
+    fn sockets_mut(&mut self) -> &mut Sockets {
+        &mut self.sockets
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // A guest that ends itself often has no time for the end of its last line, which says why.
+        self.consoles.iter().for_each(Console::finish);
+    }
+}
+
+/// A directory that is gone is left out: the plugin has started with it, and others of its calls may do without.
+fn open_directories(wasi: &mut WasiCtxBuilder, permissions: &Permissions, shared: &Shared) {
+    for directory in &permissions.plan().directories {
+        let access = if directory.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+        if let Err(error) = wasi.preopened_dir(&directory.path, &directory.guest, access) {
+            let path = directory.path.display();
+            shared.refusals.tell(format!("does without its directory {path}, which can't be opened: {error}"));
+        }
+    }
 }
 
 impl WasiView for Sandbox {
@@ -91,29 +168,33 @@ impl WasiView for Sandbox {
     }
 }
 
-/// Adds what every plugin may import.
+impl WasiHttpView for Sandbox {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+impl WasiTlsView for Sandbox {
+    fn tls(&mut self) -> WasiTlsCtxView<'_> {
+        WasiTlsCtxView { ctx: &mut self.tls, table: &mut self.table }
+    }
+}
+
+/// Adds what every plugin may import: WASI 0.2, HTTP out, TLS, and the host's own part of the drafts.
 ///
 /// # Errors
 /// When something is there already.
 pub fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    let mut drafts = wasmtime_wasi_tls::p2::LinkOptions::default();
+    wasmtime_wasi_tls::p2::add_to_linker(linker, drafts.tls(true))?;
     store::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
-    logging::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)
-}
-
-impl store::Host for Sandbox {
-    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<String>, store::Error>> {
-        Ok(Ok(self.permissions.config.iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone())))
-    }
-
-    async fn get_all(&mut self) -> wasmtime::Result<Result<Vec<(String, String)>, store::Error>> {
-        Ok(Ok(self.permissions.config.clone()))
-    }
-}
-
-impl logging::Host for Sandbox {
-    async fn log(&mut self, level: logging::Level, context: String, message: String) -> wasmtime::Result<()> {
-        tracing::info!(plugin = &*self.context.plugin, context, "{level:?}: {message}");
-        Ok(())
-    }
+    logging_bindings::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    keyvalue_store::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    atomics::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
+    linker.allow_shadowing(true);
+    let linked = sockets::link(linker);
+    linker.allow_shadowing(false);
+    linked
 }

@@ -87,6 +87,7 @@ impl<W: World> Version<W> {
             plugin: Arc::clone(&self.spec.name),
             request: current_request(),
             metrics: Arc::clone(&self.metrics),
+            keyvalue: runtime.keyvalue(&self.spec.name),
         };
         let mut sandbox = Sandbox::new(&self.permissions, context);
         if let Some(prepare) = &self.spec.prepare {
