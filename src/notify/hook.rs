@@ -21,6 +21,8 @@ pub struct Delivery {
     pub sequence: u64,
     /// How often it was handed over before.
     pub attempt: u32,
+    /// The server is ending: there may be no later.
+    pub last: bool,
 }
 
 /// What became of one event.

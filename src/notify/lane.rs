@@ -82,7 +82,7 @@ impl Lane {
             self.metrics.left(1);
             self.metrics.dropped(Drop::Full, 1);
         }
-        let delivery = Delivery { event: Arc::clone(event), sequence: queue.sequence, attempt: 0 };
+        let delivery = Delivery { event: Arc::clone(event), sequence: queue.sequence, attempt: 0, last: false };
         queue.waiting.push_back(Waiting { delivery, bytes, since: now });
         queue.bytes += bytes;
         self.metrics.event();

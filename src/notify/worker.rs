@@ -32,7 +32,9 @@ impl Worker {
     /// Delivers until the queue is closed and empty. What the hook logs meanwhile is not told to hooks.
     pub(super) async fn run(mut self) {
         untapped(async {
-            while let Some(batch) = self.next_batch().await {
+            while let Some(mut batch) = self.next_batch().await {
+                let last = *self.closing.borrow();
+                batch.iter_mut().for_each(|delivery| delivery.last = last);
                 let hook = Arc::clone(&self.lane.hook);
                 // A hook that panics has failed; those who come after it are still delivered to.
                 let handled = AssertUnwindSafe(hook.handle(&batch)).catch_unwind().await;

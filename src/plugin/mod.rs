@@ -12,6 +12,7 @@
 //! | [`manifest`] | what a component says of itself, and what it asks for |
 //! | [`sandbox`] | what a guest may reach |
 //! | [`auth`] | the adapter of auth providers |
+//! | [`notify`] | the adapter of notification hooks |
 //! | [`event`] | what happens to plugins, for whoever wants to be told |
 //!
 //! # How an adapter uses it
@@ -42,6 +43,7 @@ pub mod event;
 pub mod host;
 pub mod instance;
 pub mod manifest;
+pub mod notify;
 pub mod sandbox;
 pub mod slot;
 pub mod source;

@@ -1,5 +1,6 @@
 //! `wharf serve`: puts the house together and runs it.
 
+mod hooks;
 mod listeners;
 mod notify;
 pub(super) mod parts;
@@ -15,6 +16,7 @@ use crate::health::Health;
 use crate::http::layers::{self, Recorder};
 use crate::http::{debug, server};
 use crate::notify::{Moment, Notifier};
+use crate::plugin;
 use crate::registry::uploads::PurgeSchedule;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{FATAL, LogTap, Logs};
@@ -70,6 +72,8 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     // The sockets first: a second server by mistake should end before it touches the data.
     let listeners = Listeners::open(&config).await?;
     let notifier = notify::notifier(&config, &metrics);
+    let plugins = Arc::new(plugin::Host::new(&config.plugins, metrics.plugins()));
+    hooks::add(&notifier, &plugins, &config).await?;
     if notifier.has_hooks() {
         logs.tap(Arc::clone(&notifier) as Arc<dyn LogTap>);
     }

@@ -216,7 +216,7 @@ mod tests {
         let source = Arc::new(Source { addr: "reg-0:5000".to_owned(), instance_id: "i".to_owned() });
         let timestamp: Timestamp = "2026-02-01T10:00:00.12Z".parse().unwrap();
         let event = Arc::new(Event { id: Uuid::nil(), timestamp, source, subject });
-        of(&[Delivery { event, sequence: 1, attempt: 0 }]).unwrap()
+        of(&[Delivery { event, sequence: 1, attempt: 0, last: false }]).unwrap()
     }
 
     #[test]
