@@ -17,7 +17,7 @@ pub const PANIC: &str = "wharf::panic";
 /// The target of records that tell why the server ends: they are of level `fatal`, which `tracing` does not have either.
 pub const FATAL: &str = "wharf::fatal";
 /// The target of records that a plugin made. They are never told to hooks, or a hook could talk to itself for ever.
-pub const GUEST: &str = "wharf::guest";
+pub const GUEST: &str = "wharf::plugin::guest";
 
 /// Formats records and hands them to the writer.
 pub(super) struct LogLayer {

@@ -104,7 +104,10 @@ fn mail_plugin(options: &MailOptions, levels: &[String]) -> Plugin {
         set("smtp.username", json!(smtp.username));
         set("smtp.password", json!(smtp.password.expose()));
     }
-    let grants = Grants { sockets: [smtp.addr.clone()].into_iter().collect(), tls: true, ..Grants::default() };
+    let sockets = [smtp.addr.clone()].into_iter().collect();
+    // Mail servers stand in private networks, and who names one by its name means whatever that stands for.
+    let networks = ["0.0.0.0/0", "::/0"].into_iter().collect();
+    let grants = Grants { sockets, networks, tls: true, ..Grants::default() };
     Plugin { config, grants, ..Plugin::default() }
 }
 

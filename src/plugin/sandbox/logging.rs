@@ -74,7 +74,7 @@ impl GuestLog {
 }
 
 fn write(plugin: &str, level: Level, context: &str, message: &str) {
-    const TARGET: &str = "wharf::plugin::guest";
+    const TARGET: &str = crate::telemetry::GUEST;
     match level {
         Level::Trace => tracing::trace!(target: TARGET, plugin, context, "{message}"),
         Level::Debug => tracing::debug!(target: TARGET, plugin, context, "{message}"),
