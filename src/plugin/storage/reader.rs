@@ -22,7 +22,7 @@ impl PluginStorage {
             let piece = body.next().await?;
             Ok(piece.map(|piece| (piece, body)))
         });
-        Ok(ReadStream { meta, body: body.boxed() })
+        Ok(ReadStream { meta, body: body.boxed(), file: None })
     }
 
     /// Opens an object for reading.
