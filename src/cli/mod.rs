@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod garbage_collect;
+pub mod plugin;
 pub mod purge_uploads;
 pub mod serve;
 mod upkeep;
@@ -52,6 +53,9 @@ enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// Look after the plugins of a running server
+    #[command(subcommand)]
+    Plugin(plugin::Command),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -76,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::PurgeUploads(how) => with(how.config.clone(), &|loaded| purge_uploads::run(&loaded, &how)),
         Command::Verify(how) => with(how.config.clone(), &|loaded| verify::run(&loaded, &how)),
         Command::Config(command) => config::run(command, name),
+        Command::Plugin(command) => plugin::run(command, name),
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`sandbox`] | what a guest may reach |
 //! | [`auth`] | the adapter of auth providers |
 //! | [`notify`] | the adapter of notification hooks |
+//! | [`admin`], [`watch`] | the ways to swap: by an API, by the change of a file |
 //! | [`event`] | what happens to plugins, for whoever wants to be told |
 //!
 //! # How an adapter uses it
@@ -35,6 +36,7 @@
 //! included, is the adapter's. An adapter that has to drop a guest's resource does so in a call of its own:
 //! `call.run(resource.resource_drop_async(store))`.
 
+pub mod admin;
 pub mod auth;
 pub mod component;
 pub mod engine;
@@ -48,6 +50,7 @@ pub mod sandbox;
 pub mod slot;
 pub mod source;
 pub mod storage;
+pub mod watch;
 pub mod world;
 
 pub use error::{ConfigProblem, Fault, InitError, LoadError, PluginError};

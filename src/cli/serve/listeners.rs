@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StartError;
+use super::plugins::AdminListener;
+use super::{StartError, plugins};
 use crate::config::Config;
 use crate::config::http::Net;
 use crate::http::server::{Address, Listener, Settings, Tls};
@@ -18,6 +19,7 @@ pub(super) struct Listeners {
     pub(super) main: Listener,
     pub(super) debug: Option<Listener>,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) admin: Vec<AdminListener>,
 }
 
 impl Listeners {
@@ -40,7 +42,8 @@ impl Listeners {
                 Some(listener.map_err(|error| StartError(format!("http.debug.addr: {error}")))?)
             }
         };
-        Ok(Self { main, debug, tls })
+        let admin = plugins::listeners(config).await?;
+        Ok(Self { main, debug, tls, admin })
     }
 
     /// How the main listener speaks.

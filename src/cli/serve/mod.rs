@@ -4,6 +4,7 @@ mod hooks;
 mod listeners;
 mod notify;
 pub(super) mod parts;
+mod plugins;
 mod process;
 
 use std::process::ExitCode;
@@ -16,7 +17,7 @@ use crate::health::Health;
 use crate::http::layers::{self, Recorder};
 use crate::http::{debug, server};
 use crate::notify::{Moment, Notifier};
-use crate::plugin;
+use crate::plugin::Host;
 use crate::registry::uploads::PurgeSchedule;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::{FATAL, LogTap, Logs};
@@ -71,13 +72,13 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     metrics.add(logs.dropped());
     // The sockets first: a second server by mistake should end before it touches the data.
     let listeners = Listeners::open(&config).await?;
+    let host = Arc::new(Host::new(&config.plugins, metrics.plugins()));
     let notifier = notify::notifier(&config, &metrics);
-    let plugins = Arc::new(plugin::Host::new(&config.plugins, metrics.plugins()));
-    hooks::add(&notifier, &plugins, &config).await?;
+    hooks::add(&notifier, &host, &config).await?;
     if notifier.has_hooks() {
         logs.tap(Arc::clone(&notifier) as Arc<dyn LogTap>);
     }
-    let outcome = serve_told(config, &metrics, listeners, logs, &notifier).await;
+    let outcome = serve_told(config, &metrics, listeners, logs, &notifier, &host).await;
     if let Err(error) = &outcome
         && notifier.has_hooks()
     {
@@ -100,8 +101,9 @@ async fn serve_told(
     listeners: Listeners,
     logs: &Logs,
     notifier: &Arc<Notifier>,
+    host: &Arc<Host>,
 ) -> Result<(), StartError> {
-    let parts = Parts::build(&config, metrics, notifier).await?;
+    let parts = Parts::build(&config, metrics, notifier, host).await?;
     let health = Arc::new(Health::new());
     let recorder = Arc::new(Recorder { access: logs.access(), metrics: metrics.http() });
     let stack = layers::stack(parts.router.clone(), &config.http.limits, Arc::clone(&health), recorder);
@@ -114,6 +116,7 @@ async fn serve_told(
         tokio::spawn(Arc::clone(tls).watch());
     }
     tell(&config, &parts, &listeners);
+    plugins::look_after(&config, host, listeners.admin, &drain)?;
     health.start(&config.health, &parts.storage);
     if let Some(schedule) = PurgeSchedule::from_config(&config.storage.maintenance.uploadpurging) {
         schedule.start(Arc::clone(&parts.registry));

@@ -21,6 +21,8 @@ use crate::config::validation::{Platforms, Validation};
 use crate::http::api::{self, Api, ApiOptions, External, UploadSecret};
 use crate::notify::Notifier;
 use crate::oci::descriptor::Platform;
+use crate::plugin::Host;
+use crate::plugin::auth::{AuthWorld, PluginAuth};
 use crate::registry::manifests::IndexChildren;
 use crate::registry::{ManifestRules, Registry, RegistryOptions};
 use crate::storage::Storage;
@@ -46,6 +48,7 @@ impl Parts {
         config: &Config,
         metrics: &Metrics,
         notifier: &Arc<Notifier>,
+        host: &Host,
     ) -> Result<Self, StartError> {
         let (storage, storage_place) = storage(config)?;
         // One more call per operation, so only for those who look at it.
@@ -55,7 +58,7 @@ impl Parts {
         } else {
             storage
         };
-        let auth = auth(config)?;
+        let auth = auth(config, host).await?;
         let rules = config.auth.access.len();
         let auth_kind = match (auth.name(), rules) {
             ("none", 0) => "none; whoever can reach this server may read and write".to_owned(),
@@ -92,8 +95,24 @@ pub(in crate::cli) fn storage(config: &Config) -> Result<(Arc<dyn Storage>, Stri
     }
 }
 
-fn auth(config: &Config) -> Result<Arc<dyn AuthProvider>, StartError> {
-    let provider: Arc<dyn AuthProvider> = match config.auth.provider() {
+/// The provider, with the access rules before it.
+async fn auth(config: &Config, host: &Host) -> Result<Arc<dyn AuthProvider>, StartError> {
+    let native = native_auth(config.auth.native())?;
+    let provider = match &config.auth.plugin {
+        None => native,
+        Some(plugin) => {
+            let slot =
+                host.open::<AuthWorld>(&config.plugin_name("auth.plugin"), plugin).await.map_err(StartError::from)?;
+            Arc::new(PluginAuth::new(slot, Some(native)).map_err(StartError::from)?)
+        }
+    };
+    let rules: Vec<Rule> = config.auth.access.iter().map(rule).collect();
+    AccessRules::before(provider, &rules).map_err(StartError::from)
+}
+
+/// A built-in provider.
+fn native_auth(provider: Provider<'_>) -> Result<Arc<dyn AuthProvider>, StartError> {
+    Ok(match provider {
         Provider::None => Arc::new(Open),
         Provider::Htpasswd(htpasswd) => {
             let options = htpasswd::Options {
@@ -108,10 +127,8 @@ fn auth(config: &Config) -> Result<Arc<dyn AuthProvider>, StartError> {
             Arc::new(Silly::new(options).map_err(StartError::from)?)
         }
         Provider::Token(token) => Arc::new(Token::open(token_options(token)).map_err(StartError::from)?),
-        other => return Err(StartError(format!("auth.{} is not active yet in this version", other.name()))),
-    };
-    let rules: Vec<Rule> = config.auth.access.iter().map(rule).collect();
-    AccessRules::before(provider, &rules).map_err(StartError::from)
+        other => return Err(StartError(format!("auth.{} is no built-in provider", other.name()))),
+    })
 }
 
 fn token_options(config: &TokenConfig) -> token::Options {

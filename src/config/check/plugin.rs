@@ -139,7 +139,7 @@ fn limits(checker: &mut Checker<'_>, key: &str, limits: &PluginLimits) {
         ("outgoing_bytes_max", l.outgoing_bytes_max, ByteSize::new(u64::MAX)),
         ("incoming_bytes_max", l.incoming_bytes_max, ByteSize::new(u64::MAX)),
         ("keyvalue_bytes_max", l.keyvalue_bytes_max, ByteSize::new(u64::MAX)),
-        ("log_line_bytes_max", l.log_line_bytes_max, ByteSize::mib(1)),
+        ("log_line_bytes_max", l.log_line_bytes_max, ByteSize::mib(64)),
     ];
     for (name, size, max) in sizes {
         between(checker, &join(key, name), size, ByteSize::new(1), max);

@@ -32,7 +32,8 @@ pub struct Plugin {
     pub grants: Grants,
     /// What it may use.
     pub limits: PluginLimits,
-    /// What happens to requests while it is out of service because it kept failing.
+    /// What happens to requests that it can't decide: it answers with an error, fails, or is out of service because it kept
+    /// failing.
     #[serde(rename = "on-failure")]
     pub on_failure: OnFailure,
     /// How its instances are used.
@@ -74,9 +75,15 @@ impl Config {
         }
         places
     }
+
+    /// The name of the plugin that stands at a key such as `auth.plugin`; the key itself when nothing stands there.
+    pub fn plugin_name(&self, key: &str) -> String {
+        let place = self.plugins_by_place().into_iter().find(|place| place.key == key);
+        place.map_or_else(|| key.to_owned(), |place| place.name)
+    }
 }
 
-/// What happens to requests while a plugin is out of service.
+/// What happens to requests that a plugin can't decide.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]

@@ -1,0 +1,63 @@
+//! `wharf plugin`: looks after the plugins of a running server.
+
+mod client;
+mod list;
+mod rollback;
+mod swap;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::Name;
+
+/// The commands of `wharf plugin`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the plugins of a running server
+    List(list::Arguments),
+    /// Put another component into a running server, without a restart and without losing a request
+    Swap(swap::Arguments),
+    /// Put the component back that was in service before the last swap
+    Rollback(rollback::Arguments),
+}
+
+/// How a running server is found.
+#[derive(Debug, Args)]
+struct Server {
+    /// The server's configuration, which tells where its admin listener is; chosen as `serve` chooses it when absent
+    #[arg(long, short, value_name = "CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Runs one of them.
+pub(super) fn run(command: Command, name: Name) -> ExitCode {
+    let outcome = match command {
+        Command::List(arguments) => list::run(&arguments, name),
+        Command::Swap(arguments) => swap::run(&arguments, name),
+        Command::Rollback(arguments) => rollback::run(&arguments, name),
+    };
+    match outcome {
+        Ok(text) => super::print(&text),
+        Err(Failure::Said(sentence)) => {
+            eprintln!("error: {sentence}");
+            ExitCode::FAILURE
+        }
+        Err(Failure::Told) => ExitCode::FAILURE,
+    }
+}
+
+/// Why a command ended without success.
+enum Failure {
+    /// A sentence that is still to be printed.
+    Said(String),
+    /// What had to be said was printed already.
+    Told,
+}
+
+impl Failure {
+    fn from(error: impl std::fmt::Display) -> Self {
+        Self::Said(error.to_string())
+    }
+}
