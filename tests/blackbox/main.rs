@@ -26,6 +26,7 @@ mod manifests_delete;
 mod manifests_get;
 mod manifests_put;
 mod mounts;
+mod notification_plugins;
 mod notifications;
 mod pressure;
 mod pulls;

@@ -86,3 +86,15 @@ pub fn run(command: &mut Command) -> String {
 pub fn output(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?} can't be started: {error}"))
 }
+
+/// A component that `cargo xtask guests` builds.
+pub fn guest(name: &str) -> PathBuf {
+    let folder = std::env::var_os("WHARF_GUESTS").map(PathBuf::from).unwrap_or_else(|| {
+        let target = std::env::current_exe().expect("a test has a path");
+        let debug = target.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "deps"));
+        debug.and_then(|deps| deps.ancestors().nth(2)).expect("a target folder").join("guests")
+    });
+    let component = folder.join(format!("{name}.wasm"));
+    assert!(component.is_file(), "{} is missing: run `cargo xtask guests`", component.display());
+    component
+}
