@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
 
+use super::serve::hooks;
 use super::upkeep::{self, Lines};
 use crate::config::{Loaded, Period};
 use crate::registry::gc::{GcEvent, GcOptions};
@@ -46,7 +47,14 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
         let collected = registry.collect_garbage(options, &mut report).await;
         lines.finish()?;
         match collected {
-            Ok(_) => Ok(ExitCode::SUCCESS),
+            Ok(outcome) => {
+                if !options.dry_run
+                    && let Err(error) = hooks::tell_collected(&loaded.config, &outcome).await
+                {
+                    upkeep::warn(format_args!("notification hooks were not told of the collection: {error}"));
+                }
+                Ok(ExitCode::SUCCESS)
+            }
             Err(error) => Err(format!("the collection ended early, and can be run again: {error}")),
         }
     })

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::StartError;
+use super::{StartError, notify};
 use crate::config::Config;
 use crate::config::log::{LogHook, MailOptions};
 use crate::config::notifications::HookPlugin;
@@ -15,13 +15,19 @@ use crate::config::plugin::{Grants, Plugin};
 use crate::notify::{Action, Bits, Moment, Notifier, Subscription};
 use crate::plugin::event::Event;
 use crate::plugin::notify::PluginHook;
+use crate::plugin::sandbox::Sandbox;
 use crate::plugin::slot::Spec;
 use crate::plugin::{Host, Source};
+use crate::registry::gc::GcOutcome;
 use crate::telemetry::Level;
+use crate::telemetry::metrics::Metrics;
 
 /// The hook `type: mail`. It is made from plugins/notify-mail and lies in the repository, so that building the server takes no
 /// compiler for WebAssembly.
 const MAIL: &[u8] = include_bytes!("../../../plugins/notify-mail/notify-mail.wasm");
+
+/// What is done to the sandbox of each new instance.
+type Prepare = Arc<dyn Fn(&mut Sandbox) + Send + Sync>;
 
 /// How long the first log record waits for others: what fails often fails more than once.
 const LOG_LINGER: Duration = Duration::from_millis(500);
@@ -31,20 +37,13 @@ const LOG_LINGER: Duration = Duration::from_millis(500);
 /// # Errors
 /// When one of them can't be loaded. A mail hook that can't be is only logged: `distribution` starts with such a one too.
 pub(in crate::cli) async fn add(notifier: &Arc<Notifier>, host: &Host, config: &Config) -> Result<(), StartError> {
-    let name = |key: String| {
-        let places = config.plugins_by_place();
-        places.into_iter().find(|place| place.key == key).map_or(key, |place| place.name)
-    };
-    for (index, hook) in config.notifications.plugins.iter().enumerate() {
-        let name = name(format!("notifications.plugins[{index}]"));
-        add_plugin(notifier, host, &name, &hook.plugin, allowed(hook), Duration::ZERO).await?;
-    }
+    add_plugins(notifier, host, config).await?;
     for (index, hook) in config.log.hooks.iter().enumerate().filter(|(_, hook)| !hook.disabled) {
         let levels = Subscription { levels: levels(&hook.levels), ..Subscription::default() };
         match (hook.kind.as_str(), &hook.plugin) {
             ("mail", _) => add_mail(notifier, host, index, hook, levels).await,
             ("plugin", Some(plugin)) => {
-                let name = name(format!("log.hooks[{index}].plugin"));
+                let name = name(config, &format!("log.hooks[{index}].plugin"));
                 add_plugin(notifier, host, &name, plugin, levels, LOG_LINGER).await?;
             }
             _ => {}
@@ -57,6 +56,45 @@ pub(in crate::cli) async fn add(notifier: &Arc<Notifier>, host: &Host, config: &
         }
     }));
     Ok(())
+}
+
+/// Tells the components of `notifications.plugins` what a collection did; for a command that ends right afterwards.
+///
+/// # Errors
+/// When one of them can't be loaded, or does not take it in time.
+pub(in crate::cli) async fn tell_collected(config: &Config, outcome: &GcOutcome) -> Result<(), StartError> {
+    if config.notifications.plugins.is_empty() {
+        return Ok(());
+    }
+    let metrics = Metrics::new();
+    let (notifier, host) = (notify::notifier(config, &metrics), Host::new(&config.plugins, metrics.plugins()));
+    add_plugins(&notifier, &host, config).await?;
+    notifier.server(
+        Moment::CollectionFinished,
+        [
+            ("blobs-deleted", outcome.blobs.to_string()),
+            ("manifests-deleted", outcome.manifests.to_string()),
+            ("bytes-freed", outcome.bytes.to_string()),
+        ],
+    );
+    match notifier.close(config.notifications.queue.flush_timeout.get()).await {
+        0 => Ok(()),
+        _ => Err(StartError("it was not taken within notifications.queue.flush_timeout".to_owned())),
+    }
+}
+
+async fn add_plugins(notifier: &Notifier, host: &Host, config: &Config) -> Result<(), StartError> {
+    for (index, hook) in config.notifications.plugins.iter().enumerate() {
+        let name = name(config, &format!("notifications.plugins[{index}]"));
+        add_plugin(notifier, host, &name, &hook.plugin, allowed(hook), Duration::ZERO).await?;
+    }
+    Ok(())
+}
+
+/// What the plugin at this place is called.
+fn name(config: &Config, key: &str) -> String {
+    let places = config.plugins_by_place();
+    places.into_iter().find(|place| place.key == key).map_or_else(|| key.to_owned(), |place| place.name)
 }
 
 async fn add_plugin(
@@ -80,7 +118,11 @@ async fn add_mail(notifier: &Notifier, host: &Host, index: usize, hook: &LogHook
     let opened = async {
         let source = Source::BuiltIn("notify-mail", Bytes::from_static(MAIL));
         let plugin = mail_plugin(&hook.options, &hook.levels);
-        let spec = Spec { name: name.as_str().into(), source, plugin, prepare: None };
+        let prepare: Option<Prepare> = match hook.options.smtp.insecure {
+            true => Some(Arc::new(Sandbox::trust_any_certificate)),
+            false => None,
+        };
+        let spec = Spec { name: name.as_str().into(), source, plugin, prepare };
         let slot = host.open_spec(spec).await.map_err(|error| error.to_string())?;
         PluginHook::open(host, slot, allowed, Duration::ZERO).await.map_err(|error| error.to_string())
     };
@@ -99,7 +141,7 @@ fn mail_plugin(options: &MailOptions, levels: &[String]) -> Plugin {
     set("smtp.insecure", json!(smtp.insecure));
     set("from", json!(from));
     set("to", json!(to.to_vec()));
-    set("levels", json!(levels));
+    set("levels", json!(levels.iter().map(|word| level(word).as_str()).collect::<Vec<_>>()));
     if !smtp.username.is_empty() {
         set("smtp.username", json!(smtp.username));
         set("smtp.password", json!(smtp.password.expose()));
@@ -124,9 +166,13 @@ fn allowed(hook: &HookPlugin) -> Subscription {
     }
 }
 
-/// Words that are no level count as `panic`, as in `distribution`.
 fn levels(words: &[String]) -> Bits<Level> {
-    let level = |word: &String| match word.to_lowercase().as_str() {
+    words.iter().map(|word| level(word)).collect()
+}
+
+/// Words that are no level count as `panic`, as in `distribution`.
+fn level(word: &str) -> Level {
+    match word.to_lowercase().as_str() {
         "fatal" => Level::Fatal,
         "error" => Level::Error,
         "warn" | "warning" => Level::Warn,
@@ -134,8 +180,7 @@ fn levels(words: &[String]) -> Bits<Level> {
         "debug" => Level::Debug,
         "trace" => Level::Trace,
         _ => Level::Panic,
-    };
-    words.iter().map(level).collect()
+    }
 }
 
 fn tell(notifier: &Notifier, event: &Event) {

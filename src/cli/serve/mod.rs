@@ -1,6 +1,6 @@
 //! `wharf serve`: puts the house together and runs it.
 
-mod hooks;
+pub(super) mod hooks;
 mod listeners;
 mod notify;
 pub(super) mod parts;
