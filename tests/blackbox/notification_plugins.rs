@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::receiver::{Post, Receiver};
-use crate::support::{Blob, Image, Server, tools};
+use crate::support::{Blob, Image, Request, Server, tools};
 
 /// The keys of a plugin that posts to `receiver`, indented by so much.
 fn fixture(receiver: &Receiver, indent: usize, config: &str) -> String {
@@ -23,11 +23,6 @@ fn plugin(receiver: &Receiver, config: &str, keys: &str) -> String {
     format!("notifications:\n  plugins:\n    - name: hook\n{keys}{fixture}")
 }
 
-#[track_caller]
-fn lines(receiver: &Receiver, count: usize) -> Vec<String> {
-    (0..count).map(|_| receiver.next().body).collect()
-}
-
 #[test]
 fn a_component_hears_what_it_asks_for_and_may_hear() {
     let receiver = Receiver::start();
@@ -40,7 +35,7 @@ fn a_component_hears_what_it_asks_for_and_may_hear() {
     server.check_image("team/app", "v1", &image);
     server.push_blob("team/app", &blob);
     let mount = format!("/v2/team/copy/blobs/uploads/?mount={}&from=team/app", blob.digest);
-    server.send(crate::support::Request::post(mount)).expect(201);
+    server.send(Request::post(mount)).expect(201);
     server.delete("/v2/team/app/manifests/v1").expect(202);
     assert!(server.terminate().success());
     let pushed = image.blobs().map(|blob| format!("0 push team/app {} by anonymous", blob.digest));
