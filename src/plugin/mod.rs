@@ -14,6 +14,7 @@
 //! | [`auth`] | the adapter of auth providers |
 //! | [`notify`] | the adapter of notification hooks |
 //! | [`admin`], [`watch`] | the ways to swap: by an API, by the change of a file |
+//! | [`author`] | writes and builds the projects of those who write plugins |
 //! | [`event`] | what happens to plugins, for whoever wants to be told |
 //!
 //! # How an adapter uses it
@@ -38,6 +39,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod author;
 pub mod component;
 pub mod engine;
 pub mod error;

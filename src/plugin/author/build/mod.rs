@@ -1,0 +1,81 @@
+//! Builds a project: the language's own tool, the step to a component, the manifest.
+
+mod c;
+mod go;
+mod javascript;
+mod python;
+mod rust;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::language::Language;
+use super::world::World;
+use crate::plugin::manifest::{self, Manifest};
+
+/// A project on its way to a component.
+struct Project<'a> {
+    /// Its top folder, an absolute path.
+    folder: &'a Path,
+    /// Where what is made on the way is kept: `build/` in the project.
+    build: PathBuf,
+}
+
+impl Project<'_> {
+    fn wit(&self) -> PathBuf {
+        self.folder.join("wit")
+    }
+}
+
+/// Builds the project in a folder, writes `NAME.wasm` into it, and returns that path.
+///
+/// # Errors
+/// When the folder holds no project, a tool is missing or fails, or what it made is no component.
+pub fn build(folder: &Path) -> Result<PathBuf, Error> {
+    let folder = &fs::canonicalize(folder).map_err(Error::of_file(folder))?;
+    let manifest_file = folder.join("plugin.toml");
+    let manifest = fs::read_to_string(&manifest_file).map_err(|error| {
+        Error::Project(format!(
+            "{} is no plugin's project: {}: {error}. `wharf plugin new` writes one",
+            folder.display(),
+            manifest_file.display()
+        ))
+    })?;
+    let name = name_in(&manifest)?;
+    let language = Language::of_project(folder).ok_or_else(|| {
+        let marks = Language::ALL.map(Language::mark).join(", ");
+        Error::Project(format!("{} is in no language that is known here: it has none of {marks}", folder.display()))
+    })?;
+    let build = folder.join("build");
+    fs::create_dir_all(&build).map_err(Error::of_file(&build))?;
+    let project = Project { folder, build };
+    let component = match language {
+        Language::Rust => rust::component(&project)?,
+        Language::JavaScript => javascript::component(&project)?,
+        Language::Python => python::component(&project)?,
+        Language::Go => go::component(&project)?,
+        Language::C => c::component(&project)?,
+    };
+    let component = manifest::embed(&component, &manifest).map_err(Error::Component)?;
+    let file = folder.join(format!("{name}.wasm"));
+    // A server that watches this file never sees half of it.
+    let partial = project.build.join("partial.wasm");
+    fs::write(&partial, component).map_err(Error::of_file(&partial))?;
+    fs::rename(&partial, &file).map_err(Error::of_file(&file))?;
+    Ok(file)
+}
+
+fn name_in(manifest: &str) -> Result<String, Error> {
+    let Manifest { name, world, .. } = Manifest::check(manifest).map_err(Error::Project)?;
+    super::scaffold::check_name(&name)?;
+    if World::from_name(&world).is_none() {
+        let worlds = World::ALL.map(World::name).join(", ");
+        return Err(Error::Project(format!("plugin.toml: world {world:?} is none of {worlds}")));
+    }
+    Ok(name)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(file).map_err(Error::of_file(file))
+}

@@ -1,0 +1,3 @@
+module {{name}}.local
+
+go 1.24
