@@ -1,7 +1,9 @@
-//! `wharf plugin`: looks after the plugins of a running server.
+//! `wharf plugin`: writes and builds plugins, and looks after those of a running server.
 
+mod build;
 mod client;
 mod list;
+mod new;
 mod rollback;
 mod swap;
 
@@ -15,6 +17,10 @@ use super::Name;
 /// The commands of `wharf plugin`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write the project of a new plugin
+    New(new::Arguments),
+    /// Build a plugin's project, and print the path of its component
+    Build(build::Arguments),
     /// List the plugins of a running server
     List(list::Arguments),
     /// Put another component into a running server, without a restart and without losing a request
@@ -34,6 +40,8 @@ struct Server {
 /// Runs one of them.
 pub(super) fn run(command: Command, name: Name) -> ExitCode {
     let outcome = match command {
+        Command::New(arguments) => new::run(&arguments),
+        Command::Build(arguments) => build::run(&arguments),
         Command::List(arguments) => list::run(&arguments, name),
         Command::Swap(arguments) => swap::run(&arguments, name),
         Command::Rollback(arguments) => rollback::run(&arguments, name),
