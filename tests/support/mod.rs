@@ -9,6 +9,7 @@ pub mod image;
 pub mod jwt;
 pub mod layout;
 pub mod nginx;
+pub mod plugin;
 pub mod push;
 pub mod receiver;
 pub mod server;

@@ -18,11 +18,12 @@ use crate::config::Config;
 use crate::config::auth::{AccessRule, Provider, Token as TokenConfig};
 use crate::config::storage::{BlobDescriptorCache, Driver};
 use crate::config::validation::{Platforms, Validation};
+use crate::http::RequestInfo;
 use crate::http::api::{self, Api, ApiOptions, External, UploadSecret};
 use crate::notify::Notifier;
 use crate::oci::descriptor::Platform;
 use crate::plugin::Host;
-use crate::plugin::auth::{AuthWorld, PluginAuth};
+use crate::plugin::auth::{AuthWorld, Connection, PluginAuth};
 use crate::registry::manifests::IndexChildren;
 use crate::registry::{ManifestRules, Registry, RegistryOptions};
 use crate::storage::Storage;
@@ -58,7 +59,7 @@ impl Parts {
         } else {
             storage
         };
-        let auth = auth(config, host).await?;
+        let (auth, served) = auth(config, host).await?;
         let rules = config.auth.access.len();
         let auth_kind = match (auth.name(), rules) {
             ("none", 0) => "none; whoever can reach this server may read and write".to_owned(),
@@ -70,7 +71,7 @@ impl Parts {
         let registry = Arc::new(Registry::new(Arc::clone(&storage), options));
         let secret = upload_secret(config, &registry).await?;
         let api = Api::new(Arc::clone(&registry), auth, secret, api_options(config)?);
-        let router = api::router(Arc::new(api.notifying(Arc::clone(notifier))));
+        let router = api::router(Arc::new(api.notifying(Arc::clone(notifier)))).merge(served);
         Ok(Self { storage, registry, storage_place, auth_kind, descriptors_cached, router })
     }
 }
@@ -95,19 +96,25 @@ pub(in crate::cli) fn storage(config: &Config) -> Result<(Arc<dyn Storage>, Stri
     }
 }
 
-/// The provider, with the access rules before it.
-async fn auth(config: &Config, host: &Host) -> Result<Arc<dyn AuthProvider>, StartError> {
+/// The provider, with the access rules before it; and what it serves itself.
+async fn auth(config: &Config, host: &Host) -> Result<(Arc<dyn AuthProvider>, Router), StartError> {
     let native = native_auth(config.auth.native())?;
+    let mut served = Router::new();
     let provider = match &config.auth.plugin {
         None => native,
         Some(plugin) => {
             let slot =
                 host.open::<AuthWorld>(&config.plugin_name("auth.plugin"), plugin).await.map_err(StartError::from)?;
-            Arc::new(PluginAuth::new(slot, Some(native)).map_err(StartError::from)?)
+            let provider = PluginAuth::new(slot, Some(native)).map_err(StartError::from)?;
+            served = provider.router(|request| match request.extensions().get::<RequestInfo>() {
+                Some(info) => Connection { peer: info.peer, tls: info.tls },
+                None => Connection::default(),
+            });
+            Arc::new(provider)
         }
     };
     let rules: Vec<Rule> = config.auth.access.iter().map(rule).collect();
-    AccessRules::before(provider, &rules).map_err(StartError::from)
+    Ok((AccessRules::before(provider, &rules).map_err(StartError::from)?, served))
 }
 
 /// A built-in provider.

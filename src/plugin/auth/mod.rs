@@ -2,6 +2,7 @@
 
 mod convert;
 mod decisions;
+mod serve;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use wharf_bindings::auth::wharf::auth::types as wit;
 
+pub use serve::{Connection, ConnectionOf};
 pub use world::{AuthGuest, AuthWorld};
 
 use self::convert::Question;
@@ -53,6 +55,11 @@ impl PluginAuth {
     /// The component.
     pub fn slot(&self) -> &Arc<Slot<AuthWorld>> {
         &self.slot
+    }
+
+    /// What it serves itself, below the prefix that it was granted.
+    pub fn router(&self, connection_of: ConnectionOf) -> axum::Router {
+        serve::router(&self.slot, connection_of)
     }
 
     async fn ask(&self, question: &Question) -> Result<Result<wit::Decision, wit::Error>, PluginError> {

@@ -115,6 +115,10 @@ fn fault(function: &'static str, error: &wasmtime::Error, passed: &Passed, limit
         Some(Trap::UnreachableCodeReached) => {
             "it ended itself (a panic or an abort; what it says about that may stand in its log)".to_owned()
         }
+        // The stack of languages with a stack of their own lies below their data, and ends there.
+        Some(Trap::MemoryOutOfBounds) => {
+            "it reached beyond its memory: a wrong pointer, or a recursion without an end".to_owned()
+        }
         Some(trap) => trap.to_string(),
         // The whole chain, but not the backtrace of the guest's functions: it fills pages, and `debug` has it.
         None => error.root_cause().to_string(),

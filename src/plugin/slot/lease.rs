@@ -87,6 +87,7 @@ impl<W: World> Lease<W> {
         self.state = State::Calling;
         instance.store.set_epoch_deadline(1);
         instance.store.data_mut().begin_call();
+        instance.store.data_mut().begin_call();
         let call = Call {
             function,
             slot: &self.slot,

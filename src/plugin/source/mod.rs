@@ -1,5 +1,7 @@
 //! Where a component comes from.
 
+mod oci;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -68,7 +70,7 @@ impl Loaded {
         let bytes = match source {
             Source::File(path) => read_file(path, max.get()).await.map_err(cannot)?,
             Source::BuiltIn(_, bytes) => bytes.clone(),
-            Source::Oci(_) => return Err(cannot("pulling components is not active yet; name a file".to_owned())),
+            Source::Oci(reference) => oci::pull(reference, max.get()).await.map_err(cannot)?,
         };
         if bytes.len() as u64 > max.get() {
             return Err(cannot(format!("it is larger than limits.component_bytes_max ({max}); raise the limit")));

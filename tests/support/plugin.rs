@@ -1,0 +1,137 @@
+//! Components for the tests, and a server that runs them and can be looked after.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::http::{Request, Response};
+use super::server::{Server, Setup};
+use super::{Connection, tools};
+
+/// The token of the admin listener.
+pub const TOKEN: &str = "not-a-secret-but-long-enough";
+
+/// `contents` with one more custom section, which changes its digest and nothing else.
+pub fn variant(contents: &[u8], number: u32) -> Vec<u8> {
+    let section = [b"\x04test".as_slice(), &number.to_le_bytes()].concat();
+    let mut bytes = contents.to_vec();
+    bytes.push(0);
+    bytes.push(u8::try_from(section.len()).expect("below 128"));
+    bytes.extend_from_slice(&section);
+    bytes
+}
+
+/// The same with a manifest that asks for this, in TOML.
+pub fn asking(contents: &[u8], asks: &str) -> Vec<u8> {
+    let manifest = format!("name = \"t\"\nversion = \"1\"\nworld = \"auth-provider\"\n[asks]\n{asks}\n");
+    let section = [b"\x0cwharf-plugin".as_slice(), manifest.as_bytes()].concat();
+    let length = section.len();
+    let mut bytes = without_manifest(contents);
+    bytes.push(0);
+    bytes.push(u8::try_from(length & 0x7f).expect("seven bits") | 0x80);
+    bytes.push(u8::try_from(length >> 7).expect("below 16384"));
+    bytes.extend_from_slice(&section);
+    bytes
+}
+
+/// Leaves out the section that carries the manifest. Sections are a kind, a length and so many bytes.
+fn without_manifest(component: &[u8]) -> Vec<u8> {
+    let (mut out, mut at) = (component[..8].to_vec(), 8);
+    while at < component.len() {
+        let (mut length, mut shift, mut body) = (0_usize, 0, at + 1);
+        loop {
+            let byte = component[body];
+            length |= usize::from(byte & 0x7f) << shift;
+            (shift, body) = (shift + 7, body + 1);
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let end = body + length;
+        if !component[body..end].starts_with(b"\x0cwharf-plugin") {
+            out.extend_from_slice(&component[at..end]);
+        }
+        at = end;
+    }
+    out
+}
+
+/// The bytes of a guest.
+pub fn guest(name: &str) -> Vec<u8> {
+    fs::read(tools::guest(name)).expect("a component can be read")
+}
+
+/// Puts a component beside the server's data, under this name.
+#[track_caller]
+pub fn put(directory: &Path, name: &str, component: &[u8]) -> PathBuf {
+    let (path, new) = (directory.join(name), directory.join(format!(".{name}.new")));
+    fs::write(&new, component).expect("a component can be written");
+    fs::rename(&new, &path).expect("a file can be renamed");
+    path
+}
+
+/// A server whose auth provider is this component, with lines of YAML below `auth.plugin`, in which DIRECTORY is the server's
+/// scratch directory; with metrics, and an admin socket.
+pub fn behind(component: &[u8], lines: &str) -> Setup {
+    let setup = Server::setup();
+    let path = put(setup.directory(), "auth.wasm", component);
+    let lines = lines.replace("DIRECTORY", &setup.directory().display().to_string());
+    let indented: String = lines.lines().map(|line| format!("    {line}\n")).collect();
+    let (cache, socket) = (setup.directory().join("cache"), setup.directory().join("admin.sock"));
+    let auth = format!(
+        "auth:\n  plugin:\n    component: {}\n{indented}plugins: {{watch: 100ms, cache: {}}}\nadmin: {{socket: {}}}",
+        path.display(),
+        cache.display(),
+        socket.display()
+    );
+    setup.http("debug: {addr: '127.0.0.1:0', prometheus: {enabled: true}}").section(&auth)
+}
+
+impl Server {
+    /// One value of the metrics: the line that begins with this.
+    #[track_caller]
+    pub fn metric(&self, line: &str) -> f64 {
+        self.wait_for_log("debug server listening on ");
+        let log = self.log();
+        let (_, rest) = log.split_once("debug server listening on ").expect("it is in the log");
+        let address = rest.split(['"', '\n', ' ']).next().expect("an address").parse().expect("an address");
+        let text = Connection::open(address).send(&Request::get("/metrics")).expect(200).text();
+        let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("{line} is not in\n{text}")).parse().expect("a number")
+    }
+
+    /// `wharf plugin …` with this server's configuration.
+    pub fn plugin(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(super::server::wharf());
+        tools::output(command.arg("plugin").args(arguments).arg("--config").arg(self.config()))
+    }
+
+    /// The same, which must succeed; gives what it printed.
+    #[track_caller]
+    pub fn plugin_done(&self, arguments: &[&str]) -> String {
+        let output = self.plugin(arguments);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "wharf plugin {arguments:?}: {told}\n{}", self.log());
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The same, which must fail; gives what it complained of.
+    #[track_caller]
+    pub fn plugin_refused(&self, arguments: &[&str]) -> String {
+        let output = self.plugin(arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    /// A request with a user and a password.
+    #[track_caller]
+    pub fn get_as(&self, path: &str, user: &str, password: &str) -> Response {
+        self.send(Request::get(path).header("Authorization", basic(user, password)))
+    }
+}
+
+/// The value of `Authorization`.
+pub fn basic(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}")))
+}
