@@ -44,7 +44,7 @@ mod wire;
 
 use bindings::exports::wharf::notify::hook::{Error, Event, Guest, InitError, Outcome, Subscription};
 use bindings::wasi::logging::logging::{Level, log};
-use bindings::wharf::notify::types::ConfigProblem;
+use bindings::wharf::notify::types::{Actions, ConfigProblem, Levels};
 use message::Mail;
 use settings::Settings;
 use smtp::Failure;
@@ -77,9 +77,11 @@ impl Guest for Hook {
     }
 
     fn subscriptions() -> Subscription {
-        match Settings::read(Reader::new()) {
-            Ok(settings) => settings.subscription,
-            Err(_) => settings::nothing(),
+        let wanted = Settings::read(Reader::new()).map(|settings| settings.wanted).unwrap_or_default();
+        Subscription {
+            actions: Actions::from_bits_truncate(wanted.actions),
+            levels: Levels::from_bits_truncate(wanted.levels),
+            server: wanted.server,
         }
     }
 

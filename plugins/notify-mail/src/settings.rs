@@ -1,8 +1,8 @@
 //! The configuration.
 
-use crate::bindings::exports::wharf::notify::hook::Subscription;
-use crate::bindings::wharf::notify::types::{Actions, Levels};
+use crate::bindings::wharf::notify::types::Levels;
 use wharf_plugin_support::config::{Problem, Reader};
+use wharf_plugin_support::wanted::Wanted;
 
 /// How the connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +40,7 @@ pub(crate) struct Settings {
     pub(crate) gather_ms: u64,
     /// The least time between two mails.
     pub(crate) interval_ms: u64,
-    pub(crate) subscription: Subscription,
-}
-
-impl PartialEq for Subscription {
-    fn eq(&self, other: &Self) -> bool {
-        self.actions == other.actions && self.levels == other.levels && self.server == other.server
-    }
+    pub(crate) wanted: Wanted,
 }
 
 impl Settings {
@@ -69,9 +63,9 @@ impl Settings {
         let (timeout_ms, gather_ms) = (seconds("smtp.timeout-seconds", 8).max(1000), seconds("gather-seconds", 2));
         let interval_ms = seconds("interval-seconds", 60);
         let insecure = reader.flag("smtp.insecure", false);
-        let subscription = subscription(&mut reader);
-        let settings =
-            Self { host, port, tls, login, insecure, from, to, timeout_ms, gather_ms, interval_ms, subscription };
+        // A panic is what nobody should miss, and what nobody sees in a log.
+        let wanted = Wanted::read(&mut reader, Wanted { levels: Levels::PANIC.bits(), ..Wanted::default() });
+        let settings = Self { host, port, tls, login, insecure, from, to, timeout_ms, gather_ms, interval_ms, wanted };
         reader.finish(settings)
     }
 }
@@ -137,52 +131,6 @@ fn is_address(address: &str) -> bool {
     short && !name.is_empty() && !domain.is_empty() && !name.contains('@') && address.chars().all(plain)
 }
 
-/// What is told when nothing else is said: a panic.
-fn subscription(reader: &mut Reader) -> Subscription {
-    let mut wanted = nothing();
-    let levels = reader.text("levels").map_or_else(Vec::new, |_| reader.list("levels"));
-    let events = reader.list("events");
-    for level in &levels {
-        wanted.levels |= match level.to_ascii_lowercase().as_str() {
-            "panic" => Levels::PANIC,
-            "fatal" => Levels::FATAL,
-            "error" => Levels::ERROR,
-            "warn" | "warning" => Levels::WARN,
-            "info" => Levels::INFO,
-            "debug" => Levels::DEBUG,
-            "trace" => Levels::TRACE,
-            other => {
-                let problem =
-                    format!("`{}` is no level: panic, fatal, error, warn, info, debug, trace", other.escape_debug());
-                reader.problem("levels", problem);
-                Levels::empty()
-            }
-        };
-    }
-    for event in &events {
-        match event.to_ascii_lowercase().as_str() {
-            "push" => wanted.actions |= Actions::PUSH,
-            "pull" => wanted.actions |= Actions::PULL,
-            "mount" => wanted.actions |= Actions::MOUNT,
-            "delete" => wanted.actions |= Actions::DELETE,
-            "server" => wanted.server = true,
-            other => {
-                let problem = format!("`{}` is no event: push, pull, mount, delete, server", other.escape_debug());
-                reader.problem("events", problem);
-            }
-        }
-    }
-    if levels.is_empty() && events.is_empty() {
-        wanted.levels = Levels::PANIC;
-    }
-    wanted
-}
-
-/// A hook that hears of nothing.
-pub(crate) fn nothing() -> Subscription {
-    Subscription { actions: Actions::empty(), levels: Levels::empty(), server: false }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -212,7 +160,7 @@ pub(crate) mod tests {
         ]);
         assert_eq!((settings.host.as_str(), settings.port, settings.tls), ("smtp.sendhost.com", 25, Tls::Offered));
         assert!(settings.insecure && settings.login.is_some());
-        assert!(settings.subscription.levels == Levels::PANIC);
+        assert!(settings.wanted.levels == Levels::PANIC.bits());
     }
 
     #[test]
@@ -238,6 +186,6 @@ pub(crate) mod tests {
             ("events", "birth"),
         ];
         let keys = keys_of_problems(&wrong);
-        assert_eq!(keys, ["smtp.addr", "smtp.tls", "from", "to", "smtp.insecure", "levels", "events"]);
+        assert_eq!(keys, ["smtp.addr", "smtp.tls", "from", "to", "smtp.insecure", "events", "levels"]);
     }
 }

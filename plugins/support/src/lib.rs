@@ -6,6 +6,7 @@
 pub mod config;
 pub mod http;
 pub mod time;
+pub mod wanted;
 
 #[allow(missing_docs, reason = "the documentation is in wit/")]
 mod bindings {
