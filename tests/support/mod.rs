@@ -4,8 +4,10 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses another part of this module")]
 
 pub mod content;
+pub mod exim;
 pub mod http;
 pub mod image;
+pub mod issuer;
 pub mod jwt;
 pub mod layout;
 pub mod nginx;

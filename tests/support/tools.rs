@@ -38,6 +38,27 @@ pub fn htpasswd() -> PathBuf {
     required("HTPASSWD", "htpasswd")
 }
 
+/// Apache's server.
+pub fn apache() -> PathBuf {
+    required("APACHE", "apache2")
+}
+
+/// The exim mail server.
+pub fn exim() -> PathBuf {
+    required("EXIM", "exim4")
+}
+
+/// node, which runs JavaScript.
+pub fn node() -> PathBuf {
+    required("NODE", "node")
+}
+
+/// The folder that the package oidc-provider is installed in.
+pub fn oidc_provider() -> PathBuf {
+    let told = std::env::var_os("WHARF_TOOL_OIDC_PROVIDER").map(PathBuf::from).filter(|path| path.is_dir());
+    told.expect("oidc-provider is missing: run `cargo xtask test`")
+}
+
 /// The docker client, which is not everywhere; it needs no engine to log in.
 pub fn docker() -> Option<PathBuf> {
     find("DOCKER", "docker")

@@ -11,6 +11,10 @@
 //! | `WHARF_TOOL_DOCKER_REGISTRY` | Debian's docker-registry, distribution 2.8 |
 //! | `WHARF_TOOL_NGINX` | nginx |
 //! | `WHARF_TOOL_HTPASSWD` | htpasswd |
+//! | `WHARF_TOOL_APACHE` | Apache's server |
+//! | `WHARF_TOOL_EXIM` | exim, a mail server |
+//! | `WHARF_TOOL_NODE` | node |
+//! | `WHARF_TOOL_OIDC_PROVIDER` | the folder of the package oidc-provider for node |
 //! | `WHARF_TOOL_DOCKER` | the docker client; set only where the machine has one |
 //!
 //! `WHARF_GUESTS` is the folder of the components that `cargo xtask guests` builds.

@@ -2,7 +2,7 @@
 //!
 //! Debian packages are installed only when the program is missing. Go programs are built once at a pinned version
 //! into a cache folder outside the checkout (`$XDG_CACHE_HOME/wharf/tools/NAME-VERSION`, by default under
-//! `~/.cache`) and found there the next time.
+//! `~/.cache`) and found there the next time. So are packages for node.
 
 use crate::guests;
 use crate::process::{capture, last_lines, say};
@@ -29,11 +29,16 @@ enum Source {
         module: &'static str,
         version: &'static str,
     },
+    /// A package for node, at a pinned version; the tool's path is the folder that it is installed in.
+    Npm {
+        package: &'static str,
+        version: &'static str,
+    },
     /// Used where it is, never installed.
     IfThere,
 }
 
-const TOOLS: [Tool; 8] = [
+const TOOLS: [Tool; 12] = [
     Tool { variable: "WHARF_TOOL_SKOPEO", binary: "skopeo", source: Source::Debian { package: "skopeo" } },
     Tool {
         variable: "WHARF_TOOL_CRANE",
@@ -65,6 +70,15 @@ const TOOLS: [Tool; 8] = [
     },
     Tool { variable: "WHARF_TOOL_NGINX", binary: "nginx", source: Source::Debian { package: "nginx-light" } },
     Tool { variable: "WHARF_TOOL_HTPASSWD", binary: "htpasswd", source: Source::Debian { package: "apache2-utils" } },
+    Tool { variable: "WHARF_TOOL_APACHE", binary: "apache2", source: Source::Debian { package: "apache2-bin" } },
+    Tool { variable: "WHARF_TOOL_EXIM", binary: "exim4", source: Source::Debian { package: "exim4-daemon-light" } },
+    Tool { variable: "WHARF_TOOL_NODE", binary: "node", source: Source::Debian { package: "nodejs" } },
+    Tool {
+        variable: "WHARF_TOOL_OIDC_PROVIDER",
+        binary: "npm",
+        // The last major that runs on Debian's node.
+        source: Source::Npm { package: "oidc-provider", version: "8.8.1" },
+    },
     Tool { variable: "WHARF_TOOL_DOCKER", binary: "docker", source: Source::IfThere },
 ];
 
@@ -130,6 +144,7 @@ pub(crate) fn install() -> Result<Toolbox> {
                 format!("the Debian package {package} is installed, but its program {} is not to be found", tool.binary)
             })?),
             Source::Go { name, module, version } => Some(install_go(name, module, version, tool.binary)?),
+            Source::Npm { package, version } => Some(install_npm(package, version)?),
             Source::IfThere => find(tool.binary),
         };
         found.extend(path.map(|path| (tool.variable, path)));
@@ -202,6 +217,29 @@ fn install_go(name: &str, module: &str, version: &str, binary: &str) -> Result<P
         renamed.with_context(|| format!("cannot move {name} to {}", folder.display()))?;
     }
     Ok(program)
+}
+
+/// Installs a package for node at a pinned version into the cache folder, unless it is there already, and returns its folder.
+fn install_npm(package: &str, version: &str) -> Result<PathBuf> {
+    let folder = cache_folder()?.join("tools").join(format!("{package}-{version}"));
+    if folder.join("node_modules").join(package).is_dir() {
+        return Ok(folder);
+    }
+    say(format!("tools: npm install {package}@{version}"));
+    let partial = folder.with_extension(format!("partial-{}", std::process::id()));
+    fs::create_dir_all(&partial).with_context(|| format!("cannot make the folder {}", partial.display()))?;
+    let wanted = format!("{package}@{version}");
+    let mut command = Command::new("npm");
+    command.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&partial).arg(&wanted);
+    if let Err(error) = capture(&mut command) {
+        let _ = fs::remove_dir_all(&partial);
+        return Err(error).with_context(|| format!("cannot have {package}"));
+    }
+    let renamed = fs::rename(&partial, &folder);
+    if renamed.is_err() && !folder.is_dir() {
+        renamed.with_context(|| format!("cannot move {package} to {}", folder.display()))?;
+    }
+    Ok(folder)
 }
 
 /// `$XDG_CACHE_HOME/wharf`, or `~/.cache/wharf`.

@@ -13,8 +13,6 @@ const NAMESPACE: &str = "default";
 const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 /// How long the issuer may take to answer.
 const TIMEOUT_MS: u64 = 4000;
-/// Unknown keys make us ask the issuer again at most so often: anybody can send tokens with unknown keys.
-const REFRESH_MS: u64 = 30_000;
 /// Keys that could not be renewed are used for so long.
 const STALE_MS: u64 = 24 * 3600 * 1000;
 
@@ -47,7 +45,7 @@ pub(crate) fn keys(settings: &Settings, now_ms: u64) -> Result<Known, Unavailabl
 
 /// The keys that the issuer has now, unless it was asked a moment ago or does not answer: then those that are known.
 pub(crate) fn refreshed(settings: &Settings, mut known: Known, now_ms: u64) -> Known {
-    if now_ms < known.asked_ms.saturating_add(REFRESH_MS) {
+    if now_ms < known.asked_ms.saturating_add(settings.refresh_ms) {
         return known;
     }
     // Noted first: while one request waits for the issuer, others need not ask it too.

@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) realm: String,
     pub(crate) leeway_seconds: u64,
     pub(crate) keys_ms: u64,
+    /// Unknown keys make us ask the issuer again at most so often: anybody can send tokens with unknown keys.
+    pub(crate) refresh_ms: u64,
     pub(crate) decision_ms: u64,
     pub(crate) rules: Vec<Rule>,
 }
@@ -48,10 +50,21 @@ impl Settings {
         let mut seconds = |key: &str, default: u64| reader.parsed(key, default, "a number of seconds").min(86_400);
         let leeway_seconds = seconds("leeway-seconds", 60).min(600);
         let keys_ms = seconds("keys-seconds", 3600).max(60) * 1000;
+        let refresh_ms = seconds("refresh-seconds", 30) * 1000;
         let decision_ms = seconds("decision-seconds", 60) * 1000;
         let rules = rules(&mut reader);
-        let settings =
-            Self { issuer, audiences, jwks_uri, username, realm, leeway_seconds, keys_ms, decision_ms, rules };
+        let settings = Self {
+            issuer,
+            audiences,
+            jwks_uri,
+            username,
+            realm,
+            leeway_seconds,
+            keys_ms,
+            refresh_ms,
+            decision_ms,
+            rules,
+        };
         reader.finish(settings)
     }
 }
