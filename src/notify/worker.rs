@@ -21,12 +21,14 @@ pub(super) struct Worker {
     closing: watch::Receiver<bool>,
     /// Failures in a row.
     failures: u32,
+    /// The log was told of them.
+    told: bool,
     lost_told: Option<Instant>,
 }
 
 impl Worker {
     pub(super) fn new(lane: Arc<Lane>, closing: watch::Receiver<bool>) -> Self {
-        Self { lane, closing, failures: 0, lost_told: None }
+        Self { lane, closing, failures: 0, told: false, lost_told: None }
     }
 
     /// Delivers until the queue is closed and empty. What the hook logs meanwhile is not told to hooks.
@@ -114,31 +116,44 @@ impl Worker {
             }
         }
         self.lane.metrics.succeeded(done);
-        self.lane.metrics.failed(again);
         if again == 0 {
             self.succeeded();
             return None;
         }
-        self.failed(&format!("{again} of {} events are to be tried again", batch.len()));
+        self.put_off(again);
         Some(self.wait(Some(latest)))
     }
 
     fn succeeded(&mut self) {
-        if self.failures > 0 {
+        if self.told {
             let (hook, failures) = (self.lane.hook.name(), self.failures);
             tracing::info!(hook, failures, "notification hook {hook}: events are delivered again");
         }
-        self.failures = 0;
+        (self.failures, self.told) = (0, false);
     }
 
     /// The first failure is told, then the 10th, the 100th…: a receiver that is away for a night should not fill the log.
     fn failed(&mut self, reason: &str) {
-        self.failures = self.failures.saturating_add(1);
-        let power = 10_u32.checked_pow(self.failures.ilog10());
-        if power == Some(self.failures) {
+        if self.is_to_be_told() {
             let (hook, failures) = (self.lane.hook.name(), self.failures);
             tracing::warn!(hook, failures, "notification hook {hook}: {reason}; it is tried again, and events wait");
+            self.told = true;
         }
+    }
+
+    /// A hook that asks for time may just be gathering, so that counts as a failure only for the wait and when it goes on.
+    fn put_off(&mut self, events: usize) {
+        if self.is_to_be_told() && self.failures > 1 {
+            let (hook, times) = (self.lane.hook.name(), self.failures);
+            tracing::warn!(hook, times, "notification hook {hook}: it puts {events} events off again and again");
+            self.told = true;
+        }
+    }
+
+    /// Counts one more failure, and says whether the log should know.
+    fn is_to_be_told(&mut self) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        10_u32.checked_pow(self.failures.ilog10()) == Some(self.failures)
     }
 
     /// No longer than until the oldest event is too old: there may be others behind it.

@@ -56,7 +56,7 @@ fn what_a_component_fails_at_comes_again_in_order() {
         ("trap-once", "handle trapped"),
         ("short", "outcomes for"),
         ("sleep", "handle took longer than limits.call_time_max"),
-        ("retry-once", "are to be tried again"),
+        ("retry-once", "listening on"),
     ] {
         let receiver = Receiver::start();
         let server = Server::setup().section(&plugin(&receiver, &format!("outcome: {outcome}"), "")).start();

@@ -76,7 +76,7 @@ impl HookMetrics {
         self.0.successes.fetch_add(count, Relaxed);
     }
 
-    /// So many events were answered by a refusal; they will be tried again.
+    /// So many events were refused; they will be tried again.
     pub fn failed(&self, count: u64) {
         self.0.failures.fetch_add(count, Relaxed);
     }
