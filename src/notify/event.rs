@@ -126,6 +126,10 @@ pub struct ServerEvent {
 
 /// What an event tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an event is made once, lives behind an `Arc`, and is nearly always of the large kind"
+)]
 pub enum Subject {
     /// About a repository.
     Registry(RegistryEvent),

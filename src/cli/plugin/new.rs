@@ -22,7 +22,8 @@ pub struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<String, Failure> {
-    let world = World::from_name(&arguments.world).ok_or_else(|| Failure::Said(format!("no world {}", arguments.world)))?;
+    let world =
+        World::from_name(&arguments.world).ok_or_else(|| Failure::Said(format!("no world {}", arguments.world)))?;
     let language =
         Language::from_name(&arguments.lang).ok_or_else(|| Failure::Said(format!("no language {}", arguments.lang)))?;
     let name = arguments.name.file_name().unwrap_or(arguments.name.as_os_str()).to_string_lossy();
