@@ -9,6 +9,7 @@
 //! | [`world`] | what the host needs to know of a world: the trait that each adapter implements once |
 //! | [`slot`] | a named, exchangeable component: versions, leases, calls, the breaker, swapping |
 //! | [`instance`] | one instance, its limits, and how a call of it ends |
+//! | [`inspect`] | what a component is, told without running it |
 //! | [`manifest`] | what a component says of itself, and what it asks for |
 //! | [`sandbox`] | what a guest may reach |
 //! | [`auth`] | the adapter of auth providers |
@@ -45,6 +46,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod host;
+pub mod inspect;
 pub mod instance;
 pub mod manifest;
 pub mod notify;

@@ -55,10 +55,16 @@ impl LogLayer {
         tap.record(LogRecord { level, message: collected.message, fields: collected.fields });
     }
 
-    /// Libraries tell of their inner life at the lower levels; an operator asked for the server's.
+    /// Libraries tell of their inner life at the lower levels; an operator asked for the server's. What wasmtime warns of is a
+    /// guest's doing (a URL without a path is enough), so it would be a flood that a guest can cause.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
-        let own = metadata.target().starts_with("wharf");
-        *metadata.level() <= if own { self.level } else { self.level.min(Level::WARN) }
+        let target = metadata.target();
+        let most = match target {
+            _ if target.starts_with("wharf") => self.level,
+            _ if target.starts_with("wasmtime") => Level::ERROR,
+            _ => self.level.min(Level::WARN),
+        };
+        *metadata.level() <= most
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod build;
 mod client;
+mod inspect;
 mod list;
 mod new;
 mod rollback;
@@ -21,6 +22,8 @@ pub enum Command {
     New(new::Arguments),
     /// Build a plugin's project, and print the path of its component
     Build(build::Arguments),
+    /// Tell what a component is, what it asks for, and what it would get
+    Inspect(inspect::Arguments),
     /// List the plugins of a running server
     List(list::Arguments),
     /// Put another component into a running server, without a restart and without losing a request
@@ -42,6 +45,7 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
     let outcome = match command {
         Command::New(arguments) => new::run(&arguments),
         Command::Build(arguments) => build::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments, name),
         Command::List(arguments) => list::run(&arguments, name),
         Command::Swap(arguments) => swap::run(&arguments, name),
         Command::Rollback(arguments) => rollback::run(&arguments, name),

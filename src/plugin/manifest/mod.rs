@@ -96,7 +96,7 @@ impl Manifest {
     /// # Errors
     /// A sentence that says where the text can't be read.
     pub fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| format!("the plugin's manifest can't be read: {error}"))
+        toml::from_str(text).map_err(|error| unreadable(text, &error))
     }
 
     /// Reads the manifest that an author wrote, and says what he may have misspelt.
@@ -134,6 +134,14 @@ impl Manifest {
             None => Ok(Self::default()),
         }
     }
+}
+
+/// Where and why, without the text itself: its author may have put anything there.
+fn unreadable(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().map(|span| text.get(..span.start).unwrap_or_default());
+    let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+    let message: String = error.message().chars().filter(|character| !character.is_control()).collect();
+    format!("the plugin's manifest can't be read: line {line}: {message}")
 }
 
 fn unknown(before: &str, table: &toml::Table, known: &[&str]) -> Vec<String> {

@@ -28,6 +28,8 @@ pub mod reach;
 mod refusals;
 pub mod resolver;
 mod sockets;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod unverified;
 
