@@ -2,7 +2,6 @@
 //! miss what the catalog leaves out.
 
 use super::Result;
-use super::pages::PAGE;
 use crate::oci::RepositoryName;
 use crate::storage::{ListPage, ListRequest, Shape, Storage, StorageKey, layout};
 
@@ -28,15 +27,16 @@ impl FoundRepository {
     }
 }
 
-/// How many directories are looked into at a time, at the most.
-const LOOKS_MAX: usize = 256;
+/// How many names are listed, and how many directories looked into, at a time.
+const AHEAD_MIN: usize = 8;
+const AHEAD_MAX: usize = 256;
 
 /// The walk: component by component in byte order, a parent before its children. Costs one or two listings per directory and
 /// holds one page of names for every level that it is in.
 pub(super) struct RepositoryWalk<'a> {
     storage: &'a dyn Storage,
     stack: Vec<Level>,
-    /// How many names are listed, and how many directories looked into, ahead of what is asked for.
+    /// How many names are listed, and directories looked into, at a time.
     ahead: usize,
 }
 
@@ -48,8 +48,8 @@ struct Level {
     after: Option<String>,
     /// Names already listed, the next one last.
     pending: Vec<String>,
-    /// What the next few of them hold, the next one last.
-    looks: Vec<ListPage>,
+    /// The ones before those, which have been looked into, with what is in them; the next one last.
+    looks: Vec<(String, ListPage)>,
     /// Whether there are more names to list.
     more: bool,
 }
@@ -57,30 +57,27 @@ struct Level {
 impl<'a> RepositoryWalk<'a> {
     /// A walk over everything.
     pub(super) fn new(storage: &'a dyn Storage) -> Self {
-        Self::after(storage, None, PAGE)
+        Self::after(storage, None, AHEAD_MAX)
     }
 
     /// A walk that begins behind `last`, which need not exist, and is expected to go on for about `steps` directories.
     pub(super) fn after(storage: &'a dyn Storage, last: Option<&str>, steps: usize) -> Self {
-        Self { storage, stack: resume(last.unwrap_or_default()), ahead: steps.clamp(1, PAGE) }
+        Self { storage, stack: resume(last.unwrap_or_default()), ahead: steps.clamp(AHEAD_MIN, AHEAD_MAX) }
     }
 
     /// The next directory that holds something; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<FoundRepository>> {
         while let Some(level) = self.stack.last_mut() {
-            if !level.pending.is_empty() {
-                if level.looks.is_empty() {
-                    level.look(self.storage, self.ahead).await?;
-                }
-                let next = level.pending.pop().map(|name| level.child(&name)).zip(level.looks.pop());
-                if let Some((path, page)) = next
-                    && let Some(found) = self.enter(path, page).await?
-                {
+            if let Some((name, page)) = level.looks.pop() {
+                let path = level.child(&name);
+                if let Some(found) = self.enter(path, page).await? {
                     return Ok(Some(found));
                 }
+            } else if !level.pending.is_empty() {
+                level.look(self.storage, self.ahead).await?;
             } else if level.more {
                 let (path, after) = (level.path.clone(), level.after.take());
-                let page = self.list(&path, after).await?;
+                let page = self.list(&path, after, self.ahead).await?;
                 if let Some(level) = self.stack.last_mut() {
                     level.fill(page);
                 }
@@ -94,26 +91,28 @@ impl<'a> RepositoryWalk<'a> {
     /// Goes into a directory whose first names are known, and says what of a repository is in it.
     async fn enter(&mut self, path: String, page: ListPage) -> Result<Option<FoundRepository>> {
         // What belongs to the repository itself begins with '_', and '^' is the character before it.
-        let own = if page.more { Some(self.list(&path, Some("^".to_owned())).await?) } else { None };
+        let own = if page.more { Some(self.list(&path, Some("^".to_owned()), AHEAD_MAX).await?) } else { None };
         let has = |name: &str| own.as_ref().unwrap_or(&page).entries.iter().any(|entry| entry.name == name);
         let found = FoundRepository {
             manifests: has(layout::MANIFESTS),
             layers: has(layout::LAYERS),
             referrers: has(layout::REFERRERS),
             uploads: has(layout::UPLOADS),
-            path: path.clone(),
+            path,
         };
-        let mut level = Level::new(path, None);
-        level.fill(page);
-        if level.more || !level.pending.is_empty() {
+        let deeper =
+            page.more || page.entries.iter().any(|entry| entry.object.is_none() && !entry.name.starts_with('_'));
+        if deeper {
+            let mut level = Level::new(found.path.clone(), None);
+            level.fill(page);
             self.stack.push(level);
         }
         Ok((found.manifests || found.layers || found.referrers || found.uploads).then_some(found))
     }
 
-    async fn list(&self, path: &str, after: Option<String>) -> Result<ListPage> {
+    async fn list(&self, path: &str, after: Option<String>, limit: usize) -> Result<ListPage> {
         let Some(prefix) = prefix(path) else { return Ok(ListPage::default()) };
-        Ok(self.storage.list(&ListRequest { prefix, after, limit: self.ahead, shape: Shape::Children }).await?)
+        Ok(self.storage.list(&ListRequest { prefix, after, limit, shape: Shape::Children }).await?)
     }
 }
 
@@ -130,13 +129,12 @@ impl Level {
 
     /// Looks into the next few directories.
     async fn look(&mut self, storage: &dyn Storage, ahead: usize) -> Result<()> {
-        let Some(prefix) = prefix(&self.path) else { return Ok(()) };
-        let next = self.pending.iter().rev().take(ahead.min(LOOKS_MAX));
+        let next = self.pending.split_off(self.pending.len() - ahead.min(self.pending.len()));
         // What is too long for a key can't have been written either, so there is nothing in it.
-        let next: Vec<Option<StorageKey>> = next.map(|name| prefix.join(name).ok()).collect();
-        let keys: Vec<StorageKey> = next.iter().flatten().cloned().collect();
-        let mut pages = storage.list_each(&keys, ahead).await?.into_iter();
-        self.looks = next.iter().map(|key| key.as_ref().and_then(|_| pages.next()).unwrap_or_default()).collect();
+        let Some(prefix) = prefix(&self.path) else { return Ok(()) };
+        let keys = next.into_iter().rev().filter_map(|name| Some((prefix.join(&name).ok()?, name)));
+        let (keys, names): (Vec<_>, Vec<_>) = keys.unzip();
+        self.looks = names.into_iter().zip(storage.list_each(keys, ahead).await?).collect();
         self.looks.reverse();
         Ok(())
     }
@@ -199,5 +197,14 @@ mod tests {
         assert!(found[0].manifests && found[0].name().is_none());
         assert!(found[1].layers && !found[1].manifests);
         assert!(found[2].uploads && found[3].referrers);
+
+        // Wherever it begins, and however far it looks ahead, it goes the same way.
+        let found: Vec<_> = found.into_iter().filter(|found| found.name().is_some()).take(40).collect();
+        for (steps, at) in [(1, 0), (2, 3), (9, 4), (500, 30)] {
+            let mut walk = RepositoryWalk::after(&storage, Some(&found[at].path), steps);
+            for expected in &found[at + 1..] {
+                assert_eq!(walk.next().await.unwrap().as_ref(), Some(expected), "{steps} {at}");
+            }
+        }
     }
 }

@@ -79,7 +79,7 @@ impl Storage for Metered {
         self.timed(StorageAction::List, self.inner.list(request)).await
     }
 
-    async fn list_each(&self, prefixes: &[StorageKey], limit: usize) -> Result<Vec<ListPage>> {
+    async fn list_each(&self, prefixes: Vec<StorageKey>, limit: usize) -> Result<Vec<ListPage>> {
         self.timed(StorageAction::List, self.inner.list_each(prefixes, limit)).await
     }
 

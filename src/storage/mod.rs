@@ -107,9 +107,9 @@ pub trait Storage: Send + Sync + 'static {
 
     /// The first names, at most `limit`, directly beneath each of `prefixes`, in their order: what a walk through many small
     /// directories asks. As [`Storage::list`] with [`Shape::Children`] for each, several at a time.
-    async fn list_each(&self, prefixes: &[StorageKey], limit: usize) -> Result<Vec<ListPage>> {
+    async fn list_each(&self, prefixes: Vec<StorageKey>, limit: usize) -> Result<Vec<ListPage>> {
         let children = |prefix: StorageKey| ListRequest { prefix, after: None, limit, shape: Shape::Children };
-        let pages = stream::iter(prefixes.to_vec()).map(children);
+        let pages = stream::iter(prefixes).map(children);
         let pages = pages.map(|request| async move { self.list(&request).await });
         pages.buffered(LISTINGS_AT_ONCE).try_collect().await
     }

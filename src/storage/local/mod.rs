@@ -151,7 +151,7 @@ impl Storage for LocalStorage {
         list::page(&self.lister, request).await
     }
 
-    async fn list_each(&self, prefixes: &[StorageKey], limit: usize) -> Result<Vec<ListPage>> {
+    async fn list_each(&self, prefixes: Vec<StorageKey>, limit: usize) -> Result<Vec<ListPage>> {
         list::each(&self.lister, prefixes, limit).await
     }
 

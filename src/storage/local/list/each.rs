@@ -16,11 +16,11 @@ use crate::storage::{ListPage, Result, StorageKey};
 /// [`crate::storage::Storage::list_each`].
 pub(in crate::storage::local) async fn each(
     lister: &Arc<Lister>,
-    prefixes: &[StorageKey],
+    prefixes: Vec<StorageKey>,
     limit: usize,
 ) -> Result<Vec<ListPage>> {
     let Some(first) = prefixes.first().cloned() else { return Ok(Vec::new()) };
-    let (lister, prefixes) = (Arc::clone(lister), prefixes.to_vec());
+    let lister = Arc::clone(lister);
     blocking("list", &first, move || {
         let mut looker = Looker { lister: &lister, above: None };
         prefixes.iter().map(|prefix| looker.page(prefix, limit)).collect()
