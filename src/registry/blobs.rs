@@ -71,7 +71,8 @@ impl Registry {
     ) -> Result<Option<Blob>> {
         match self.stat_blob(from, digest).await {
             Ok(blob) => {
-                self.commit_links(to, &blob.canonical, digest, Vec::new()).await?;
+                let link = self.link_change(layout::layer_link(to, &blob.canonical), &blob.canonical).await?;
+                self.commit_links(to, &blob.canonical, digest, link.into_iter().collect()).await?;
                 Ok(Some(blob))
             }
             Err(Error::BlobUnknown(_)) => Ok(None),
@@ -120,17 +121,21 @@ impl Registry {
         digest: &Digest,
     ) -> Result<()> {
         let key = layout::blob_data(canonical);
-        // Bytes that are there already are kept, unless their length betrays a write that was cut short long ago.
-        let present = self.storage.stat(&key).await.optional()?.is_some_and(|meta| meta.size == size);
+        let present = async { Ok(self.storage.stat(&key).await.optional()?) };
+        let link = self.link_change(layout::layer_link(repository, canonical), canonical);
+        // New names are asked for on a thread that may block: both at once.
+        let (present, link) = tokio::try_join!(present, link)?;
         let bytes = match source {
-            _ if present => None,
+            // Bytes that are there already are kept, unless their length betrays a write that was cut short long ago.
+            _ if present.is_some_and(|meta| meta.size == size) => None,
             BlobSource::Bytes(content) => Some(Change::Put { key, content }),
             BlobSource::Staged(parts) => Some(Change::Assemble { parts, key }),
         };
-        self.commit_links(repository, canonical, digest, bytes.into_iter().collect()).await
+        self.commit_links(repository, canonical, digest, bytes.into_iter().chain(link).collect()).await
     }
 
-    /// Applies `changes`, then links a blob to a repository under its canonical digest and under the one that was asked for.
+    /// Applies `changes`, which link a blob to a repository under its canonical digest, and links it under the one that was
+    /// asked for.
     async fn commit_links(
         &self,
         repository: &RepositoryName,
@@ -138,7 +143,6 @@ impl Registry {
         digest: &Digest,
         mut changes: Vec<Change>,
     ) -> Result<()> {
-        changes.extend(self.link_change(layout::layer_link(repository, canonical), canonical).await?);
         if digest != canonical {
             changes.push(put_link(layout::layer_link(repository, digest), canonical));
         }

@@ -51,26 +51,32 @@ impl Transaction {
         self.steps.push(Step::Place { temp, key, if_absent });
     }
 
-    /// Takes the steps in order. Returns the directories that have changed.
+    /// Takes the steps in order. Returns the directories that have to be durable with them: those that have got a name, and
+    /// those that hold the names of new ones.
     pub(super) fn apply(self, disk: &Disk) -> Result<Vec<String>> {
-        let mut directories = Vec::with_capacity(self.steps.len());
+        let mut placed = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             match step {
                 Step::Place { temp, key, if_absent } => {
                     disk.place(temp, key.as_str(), if_absent).map_err(|errno| writing(errno, "write", &key))?;
-                    directories.push(parent(key.as_str()).to_owned());
+                    placed.push(key);
                 }
                 Step::Move { elsewhere, from, key, .. } => {
                     disk.move_object(&from, &key)?;
                     if elsewhere {
                         disk.sync_above(key.as_str()).map_err(|errno| writing(errno, "assemble", &key))?;
                     }
-                    directories.push(parent(key.as_str()).to_owned());
+                    placed.push(key);
                 }
                 Step::Remove { keys } => keys.iter().try_for_each(|key| disk.remove(key))?,
             }
         }
-        Ok(directories)
+        let above = |key: &StorageKey| {
+            let mut above = disk.unsynced.take_above(key.as_str());
+            above.push(parent(key.as_str()).to_owned());
+            above
+        };
+        Ok(placed.iter().flat_map(above).collect())
     }
 
     fn add(&mut self, disk: &Disk, change: Change) -> Result<()> {

@@ -101,7 +101,7 @@ impl Disk {
         };
         match made {
             Ok(()) => {
-                self.unsynced.add(parent(path));
+                self.unsynced.add(path);
                 Ok(true)
             }
             Err(Errno::NOENT) => Ok(true),

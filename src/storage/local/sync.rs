@@ -10,7 +10,7 @@
 
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -18,24 +18,53 @@ use tokio::sync::oneshot;
 
 use super::commit::Transaction;
 use super::disk::Disk;
+use super::place::parent;
 use crate::storage::{Result, StorageError, StorageKey};
 
-/// Directories that have got a new directory since the last round.
+/// Directories that were made and whose own names are not known to be durable. They are made so when something durable is
+/// placed beneath them: what is volatile asks for nothing, and most of it is gone before anybody does.
 #[derive(Default)]
 pub(super) struct Unsynced(Mutex<HashSet<String>>);
 
-/// Beyond so many directories, the root is noted instead of them: a round that large is a `syncfs` anyway.
+/// Beyond so many directories, all are noted instead of them: a round that large is a `syncfs` anyway.
 const UNSYNCED_MAX: usize = 10_000;
 
 impl Unsynced {
+    /// Notes a new directory.
     pub(super) fn add(&self, path: &str) {
-        let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let path = if paths.len() < UNSYNCED_MAX { path } else { EVERYTHING };
-        paths.insert(path.to_owned());
+        let mut paths = self.lock();
+        if paths.len() < UNSYNCED_MAX {
+            paths.insert(path.to_owned());
+        } else {
+            paths.clear();
+            paths.insert(EVERYTHING.to_owned());
+        }
     }
 
-    fn take(&self) -> HashSet<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Forgets a directory that has been removed.
+    pub(super) fn remove(&self, path: &str) {
+        self.lock().remove(path);
+    }
+
+    /// Takes the directories above `path` that are noted. Returns those that hold their names.
+    pub(super) fn take_above(&self, path: &str) -> Vec<String> {
+        let mut paths = self.lock();
+        let mut above = Vec::new();
+        let mut directory = parent(path);
+        while !directory.is_empty() && !paths.is_empty() {
+            if paths.remove(directory) {
+                above.push(parent(directory).to_owned());
+            }
+            directory = parent(directory);
+        }
+        if paths.remove(EVERYTHING) {
+            above.push(EVERYTHING.to_owned());
+        }
+        above
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,8 +126,7 @@ impl Syncer {
     }
 
     /// Makes files and directories durable.
-    fn round(&self, files: &[Arc<OwnedFd>], mut directories: HashSet<String>) -> rustix::io::Result<()> {
-        directories.extend(self.disk.unsynced.take());
+    fn round(&self, files: &[Arc<OwnedFd>], directories: &HashSet<String>) -> rustix::io::Result<()> {
         let count = files.len() + directories.len();
         if count == 0 {
             return Ok(());
@@ -109,12 +137,22 @@ impl Syncer {
         if whole {
             rustix::fs::syncfs(self.disk.dir())?;
         } else {
+            // All are on their way before the first is waited for: then they get their blocks in one transaction of the
+            // file system's journal, and not in one each. Where this can't be asked for, nothing is lost but that.
+            for file in files {
+                let _ = begin_writing(file);
+            }
             files.iter().try_for_each(rustix::fs::fdatasync)?;
             directories.iter().try_for_each(|path| self.disk.sync_directory(path))?;
         }
         self.costs.lock().unwrap_or_else(PoisonError::into_inner).learn(whole, count, start);
         Ok(())
     }
+}
+
+/// Asks the disk to begin, without waiting for it: what this advice does to pages that are not written yet.
+fn begin_writing(file: &OwnedFd) -> rustix::io::Result<()> {
+    rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed)
 }
 
 /// The thread that leads. When it goes, by a panic even, another one can.
@@ -129,7 +167,7 @@ impl Leader<'_> {
             applied.extend(ready.into_iter().filter_map(|job| self.apply(job)));
             let files: Vec<_> = staged.iter().flat_map(|job| job.transaction.files.iter().cloned()).collect();
             let directories = applied.iter().flat_map(|job| job.directories.iter().cloned()).collect();
-            let outcome = self.0.round(&files, directories);
+            let outcome = self.0.round(&files, &directories);
             for Applied { key, done, .. } in applied.drain(..) {
                 let _ = done.send(outcome.map_err(|errno| failed(errno, &key)));
             }
@@ -208,5 +246,32 @@ impl Costs {
             self.each = self.each * 0.7 + cost / count as f64 * 0.3;
             self.whole *= forget;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_directory_is_synchronised_for_the_first_durable_name_beneath_it() {
+        let unsynced = Unsynced::default();
+        for made in ["a", "a/b", "a/b/volatile", "a/c"] {
+            unsynced.add(made);
+        }
+        unsynced.remove("a/b/volatile");
+        assert_eq!(unsynced.take_above("a/b/object"), ["a", ""]);
+        assert_eq!(unsynced.take_above("a/b/other"), Vec::<String>::new());
+        assert_eq!(unsynced.take_above("a/c/d/object"), ["a"]);
+    }
+
+    #[test]
+    fn more_than_can_be_noted_is_noted_as_everything() {
+        let unsynced = Unsynced::default();
+        for made in 0..=UNSYNCED_MAX {
+            unsynced.add(&format!("a/{made}"));
+        }
+        assert_eq!(unsynced.take_above("b/object"), [EVERYTHING]);
+        assert_eq!(unsynced.take_above("b/object"), Vec::<String>::new());
     }
 }

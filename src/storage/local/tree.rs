@@ -76,6 +76,7 @@ impl Disk {
     /// Removes `path` and the directories above it as far as they are empty; never the root.
     pub(super) fn prune(&self, mut path: &str) {
         while !path.is_empty() && rustix::fs::unlinkat(self.dir(), path, AtFlags::REMOVEDIR).is_ok() {
+            self.unsynced.remove(path);
             path = parent(path);
         }
     }
