@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::storage::FileSlice;
 
 /// The longest placeholder, and so the most bytes of a file that are under way to the socket at once.
-pub(super) const PLACEHOLDER_BYTES_MAX: usize = 1 << 20;
+pub(super) const PLACEHOLDER_BYTES_MAX: usize = 2 << 20;
 
 /// What placeholders are slices of. Nobody reads it, so it takes addresses, but no memory.
 static ZEROS: LazyLock<Box<[u8]>> = LazyLock::new(|| vec![0; PLACEHOLDER_BYTES_MAX].into());
