@@ -5,6 +5,7 @@ pub mod garbage_collect;
 pub mod plugin;
 pub mod purge_uploads;
 pub mod serve;
+pub mod storage;
 mod upkeep;
 pub mod verify;
 
@@ -56,6 +57,9 @@ enum Command {
     /// Look after the plugins of a running server
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Try out where the data lies
+    #[command(subcommand)]
+    Storage(storage::Command),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -81,6 +85,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Verify(how) => with(how.config.clone(), &|loaded| verify::run(&loaded, &how)),
         Command::Config(command) => config::run(command, name),
         Command::Plugin(command) => plugin::run(command, name),
+        Command::Storage(command) => storage::run(command, name),
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::serve::parts;
+use super::storage::Access;
 use crate::config::Loaded;
 use crate::config::storage::Driver;
 use crate::registry::Registry;
@@ -21,31 +22,30 @@ where
     for warning in &loaded.warnings {
         warn(warning);
     }
-    let worked = open(loaded).and_then(|registry| {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| format!("the system gives no threads: {error}"))?;
-        runtime.block_on(work(registry))
-    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("the system gives no threads: {error}"));
+    let worked = runtime.and_then(|runtime| runtime.block_on(async { work(open(loaded).await?).await }));
     worked.unwrap_or_else(|sentence| {
         eprintln!("error: {sentence}");
         ExitCode::FAILURE
     })
 }
 
-fn open(loaded: &Loaded) -> Result<Arc<Registry>, String> {
+async fn open(loaded: &Loaded) -> Result<Arc<Registry>, String> {
     let options = parts::registry_options(&loaded.config).map_err(|error| error.to_string())?;
-    Ok(Arc::new(Registry::new(storage(loaded)?, options)))
+    Ok(Arc::new(Registry::new(storage(loaded).await?, options)))
 }
 
 /// The storage, without making a directory that is not there: in one there is nothing to work on.
-fn storage(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
+async fn storage(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
     if let Some(Driver::Filesystem(filesystem)) = loaded.config.storage.driver()
         && matches!(filesystem.rootdirectory.try_exists(), Ok(false))
     {
         warn(format!("the storage directory {} does not exist", filesystem.rootdirectory.display()));
         return Ok(Arc::new(MemoryStorage::new()));
     }
-    parts::storage(&loaded.config).map(|(storage, _)| storage).map_err(|error| error.to_string())
+    let opened = parts::storage(&loaded.config, Access::Careful, None).await;
+    opened.map(|(storage, _)| storage).map_err(|error| error.to_string())
 }
 
 /// Says something that is not output.

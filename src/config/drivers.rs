@@ -1,11 +1,14 @@
 //! The parameters of the object stores: `storage.s3`, `storage.oss`, `storage.azure`, `storage.gcs`, `storage.swift`.
 
+mod endpoint;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::value::{ByteSize, Period, Secret, Strings};
+pub use endpoint::{Address, OssEndpoint, OssStyle, S3Endpoint};
 
 /// The `s3` driver.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -15,6 +18,8 @@ pub struct S3 {
     pub accesskey: Secret,
     /// Secret key.
     pub secretkey: Secret,
+    /// Token of temporary keys, beside both of them.
+    pub sessiontoken: Secret,
     /// Region; may be any text when `regionendpoint` is set.
     pub region: String,
     /// Host or URL of a service that speaks the S3 protocol; without a scheme it is https unless `secure` is false.
@@ -32,7 +37,7 @@ pub struct S3 {
     pub secure: bool,
     /// Accepts any certificate.
     pub skipverify: bool,
-    /// Signature version 4; false is version 2, and only for other services than Amazon's.
+    /// Signature version 4. There is no other: false is refused.
     pub v4auth: bool,
     /// Size of an uploaded part: 5 MiB to 5 GiB.
     pub chunksize: ByteSize,
@@ -68,6 +73,7 @@ impl Default for S3 {
         Self {
             accesskey: Secret::default(),
             secretkey: Secret::default(),
+            sessiontoken: Secret::default(),
             region: String::new(),
             regionendpoint: String::new(),
             forcepathstyle: None,
@@ -98,20 +104,22 @@ impl Default for S3 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Oss {
-    /// Access key; required.
+    /// Access key. Without both keys the usual Alibaba Cloud sources are asked: environment, shared file, OIDC, RAM role.
     pub accesskeyid: Secret,
-    /// Secret of the access key; required.
+    /// Secret of the access key.
     pub accesskeysecret: Secret,
     /// Region, with or without the `oss-` before it; required.
     pub region: String,
     /// The bucket; required.
     pub bucket: String,
-    /// Host to use instead of the region's, with the bucket as its first label.
+    /// Host or URL to use instead of the region's, with or without the bucket before it.
     pub endpoint: String,
     /// Uses the endpoint inside Alibaba's network.
     pub internal: bool,
-    /// Server-side encryption.
+    /// Server-side encryption: AES256, or KMS when `encryptionkeyid` is set.
     pub encrypt: bool,
+    /// KMS key.
+    pub encryptionkeyid: String,
     /// Uses TLS.
     pub secure: bool,
     /// Size of an uploaded part: at least 5 MiB.
@@ -130,6 +138,7 @@ impl Default for Oss {
             endpoint: String::new(),
             internal: false,
             encrypt: false,
+            encryptionkeyid: String::new(),
             secure: true,
             chunksize: ByteSize::mib(10),
             rootdirectory: String::new(),

@@ -139,11 +139,21 @@ pub struct Delete {
 }
 
 /// Redirection.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redirect {
     /// Sends blobs through this server even where the backend could hand out signed URLs.
     pub disable: bool,
+    /// How long such a URL is good.
+    pub expires: Period,
+    /// Smaller blobs are sent by this server.
+    pub bytes_min: ByteSize,
+}
+
+impl Default for Redirect {
+    fn default() -> Self {
+        Self { disable: false, expires: Period::secs(1200), bytes_min: ByteSize::ZERO }
+    }
 }
 
 /// Caches. Storage stays the truth; every cache can be thrown away.

@@ -52,6 +52,30 @@ impl Registry {
         stream.ok_or_else(|| Error::BlobUnknown(digest.clone()))
     }
 
+    /// A URL under which a client may read a blob from the storage itself for `seconds`, with the blob; `None` where the storage
+    /// gives none, now or ever: then the bytes are read here.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`] as [`Registry::stat_blob`].
+    pub async fn blob_url(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        seconds: u64,
+    ) -> Result<Option<(Blob, String)>> {
+        if !self.storage.capabilities().presign {
+            return Ok(None);
+        }
+        let blob = self.stat_blob(repository, digest).await?;
+        match self.storage.url(&layout::blob_data(&blob.canonical), seconds).await {
+            Ok(url) => Ok(url.map(|url| (blob, url))),
+            Err(error) => {
+                tracing::warn!(%error, "no URL could be signed for a client: the blob is sent by this server");
+                Ok(None)
+            }
+        }
+    }
+
     /// Takes a blob away from a repository. Its bytes stay until they are collected; other repositories keep it.
     ///
     /// # Errors

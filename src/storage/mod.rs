@@ -13,6 +13,7 @@
 //! * Keys are flat, as in an object store: a "directory" is there only as long as it holds something.
 
 pub mod behaviour;
+pub mod drivers;
 mod error;
 pub(crate) mod file;
 mod key;
@@ -22,6 +23,7 @@ pub mod memory;
 pub mod metered;
 mod object;
 pub mod opendal;
+pub mod probe;
 
 pub use error::{ErrorKind, OptionalExt, Result, StorageError};
 pub use file::FileSlice;

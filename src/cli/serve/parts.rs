@@ -14,12 +14,13 @@ use crate::auth::none::Open;
 use crate::auth::rules::{AccessRules, Rule};
 use crate::auth::silly::{self, Silly};
 use crate::auth::token::{self, Token};
+use crate::cli::storage::{self as object_store, Access};
 use crate::config::Config;
 use crate::config::auth::{AccessRule, Provider, Token as TokenConfig};
 use crate::config::storage::{BlobDescriptorCache, Driver};
 use crate::config::validation::{Platforms, Validation};
 use crate::http::RequestInfo;
-use crate::http::api::{self, Api, ApiOptions, External, UploadSecret};
+use crate::http::api::{self, Api, ApiOptions, External, Redirect, UploadSecret};
 use crate::notify::Notifier;
 use crate::oci::descriptor::Platform;
 use crate::plugin::Host;
@@ -51,7 +52,7 @@ impl Parts {
         notifier: &Arc<Notifier>,
         host: &Host,
     ) -> Result<Self, StartError> {
-        let (storage, storage_place) = storage(config)?;
+        let (storage, storage_place) = storage(config, Access::ReadWrite, Some(metrics)).await?;
         // One more call per operation, so only for those who look at it.
         let storage = if config.http.debug.prometheus.enabled {
             let measured = metrics.storage(storage.name());
@@ -77,7 +78,11 @@ impl Parts {
 }
 
 /// Opens the storage; with it, where the data lies, for people.
-pub(in crate::cli) fn storage(config: &Config) -> Result<(Arc<dyn Storage>, String), StartError> {
+pub(in crate::cli) async fn storage(
+    config: &Config,
+    access: Access,
+    metrics: Option<&Metrics>,
+) -> Result<(Arc<dyn Storage>, String), StartError> {
     match config.storage.driver() {
         Some(Driver::Filesystem(filesystem)) => {
             let root = filesystem.rootdirectory.clone();
@@ -91,7 +96,10 @@ pub(in crate::cli) fn storage(config: &Config) -> Result<(Arc<dyn Storage>, Stri
         Some(Driver::InMemory(_)) => {
             Ok((Arc::new(MemoryStorage::new()), "memory; everything is lost when this server ends".to_owned()))
         }
-        Some(other) => Err(StartError(format!("storage.{} is not active yet in this version", other.name()))),
+        Some(driver) => match object_store::open(config, driver, access, metrics).await {
+            Some(opened) => opened.map_err(StartError),
+            None => Err(StartError(format!("storage.{} is not active yet in this version", driver.name()))),
+        },
         None => Err(StartError("no storage is configured; name one, such as storage.filesystem".to_owned())),
     }
 }
@@ -213,6 +221,10 @@ fn api_options(config: &Config) -> Result<ApiOptions, StartError> {
         tags_page_max: config.tags.entries_max(),
         referrers_page_max: config.referrers.entries_max(),
         chunk_bytes_min: config.storage.uploads.chunk_bytes_min.get(),
+        redirect: Redirect {
+            seconds: config.storage.redirect.expires.get().as_secs(),
+            bytes_min: config.storage.redirect.bytes_min.get(),
+        },
     })
 }
 

@@ -1,4 +1,4 @@
-//! The object stores: their parameters are checked, although none of them is active yet.
+//! The object stores.
 
 use super::Checker;
 use super::nearest::{alternatives, nearest};
@@ -32,8 +32,10 @@ const OBJECT_ACLS: [&str; 7] = [
     "bucket-owner-full-control",
 ];
 
-/// Checks an object store's parameters, and says that the store is not active yet: without it the server would put its data
-/// somewhere else than it was told.
+/// Drivers that are read and not built yet: without a word the server would put its data somewhere else than it was told.
+const INACTIVE: [&str; 2] = ["swift", "plugin"];
+
+/// Checks an object store's parameters.
 pub(super) fn check(checker: &mut Checker<'_>, driver: Driver<'_>) {
     match driver {
         Driver::S3(s3) => check_s3(checker, s3),
@@ -44,9 +46,16 @@ pub(super) fn check(checker: &mut Checker<'_>, driver: Driver<'_>) {
         Driver::Filesystem(_) | Driver::InMemory(_) | Driver::Plugin(_) => return,
     }
     let name = driver.name();
+    if !INACTIVE.contains(&name) {
+        return;
+    }
     let key = join("storage", name);
     let origin = checker.root.origin_of(&key);
-    let sentence = format!("the {name} driver is not active yet; use filesystem or inmemory");
+    let mend = match name {
+        "swift" => "Swift's S3 gateway (s3api) works with the s3 driver",
+        _ => "use another one",
+    };
+    let sentence = format!("the {name} driver is not active yet; {mend}");
     checker.report.mistake(key, &origin, sentence);
 }
 
@@ -63,9 +72,25 @@ fn check_s3(checker: &mut Checker<'_>, s3: &S3) {
     }
     one_of(checker, &key("storageclass"), &s3.storageclass.to_uppercase(), &STORAGE_CLASSES);
     one_of(checker, &key("objectacl"), &s3.objectacl, &OBJECT_ACLS);
-    let is_amazon = s3.regionendpoint.is_empty() || s3.regionendpoint.contains("s3.amazonaws.com");
-    if !s3.v4auth && is_amazon {
-        checker.mistake(&key("v4auth"), "is false, but Amazon takes signature version 4 only; remove it");
+    if !s3.v4auth {
+        let mend = "remove it, or put a gateway that signs with version 4 before a service that is too old for that";
+        checker.mistake(&key("v4auth"), format!("is false, but requests are signed by version 4 only; {mend}"));
+    }
+    if let (Err((name, problem)), false) = (s3.endpoint(), region_is_needed) {
+        checker.mistake(&key(name), problem);
+    }
+    if !s3.regionendpoint.is_empty() {
+        let own =
+            [("usedualstack", s3.usedualstack), ("accelerate", s3.accelerate), ("usefipsendpoint", s3.usefipsendpoint)];
+        for (name, _) in own.into_iter().filter(|(_, chosen)| *chosen) {
+            checker.warning(&key(name), "has no effect, because regionendpoint names the endpoint");
+        }
+    }
+    if !s3.keyid.is_empty() && !s3.encrypt {
+        checker.warning(&key("keyid"), "has no effect unless encrypt is true");
+    }
+    if s3.loglevel != "off" {
+        checker.warning(&key("loglevel"), "has no effect; log.level: debug shows each request to the store");
     }
     let redirect = &s3.redirectendpoint;
     let has_path = redirect.split_once("://").is_some_and(|(_, rest)| rest.contains(['/', '?', '#']));
@@ -82,11 +107,19 @@ fn check_s3(checker: &mut Checker<'_>, s3: &S3) {
 
 fn check_oss(checker: &mut Checker<'_>, oss: &Oss) {
     let key = |name: &str| join("storage.oss", name);
-    checker.required(&key("accesskeyid"), oss.accesskeyid.is_empty(), "give the access key");
-    checker.required(&key("accesskeysecret"), oss.accesskeysecret.is_empty(), "give the secret of the access key");
+    if oss.accesskeyid.is_empty() != oss.accesskeysecret.is_empty() {
+        let missing = if oss.accesskeyid.is_empty() { "accesskeyid" } else { "accesskeysecret" };
+        checker.mistake(&key(missing), "is missing; give both, or neither to use the usual Alibaba Cloud sources");
+    }
     checker.required(&key("region"), oss.region.is_empty(), "name the region, such as oss-cn-hangzhou");
     checker.required(&key("bucket"), oss.bucket.is_empty(), "name the bucket");
     between(checker, &key("chunksize"), oss.chunksize, 5 * MIB, 5 * GIB);
+    if let (Err((name, problem)), false) = (oss.endpoint(), oss.region.is_empty()) {
+        checker.mistake(&key(name), problem);
+    }
+    if !oss.encryptionkeyid.is_empty() && !oss.encrypt {
+        checker.warning(&key("encryptionkeyid"), "has no effect unless encrypt is true");
+    }
 }
 
 fn check_azure(checker: &mut Checker<'_>, azure: &Azure) {
@@ -94,10 +127,29 @@ fn check_azure(checker: &mut Checker<'_>, azure: &Azure) {
     let account_is_needed = azure.accountname.is_empty() && azure.connectionstring.is_empty();
     checker.required(&key("accountname"), account_is_needed, "name the storage account");
     checker.required(&key("container"), azure.container.is_empty(), "name the container");
+    if let (Err((name, problem)), true) = (azure.endpoint(), azure.connectionstring.is_empty() && !account_is_needed) {
+        checker.mistake(&key(name), problem);
+    }
     let kind = &azure.credentials.kind;
     if !kind.is_empty() {
         let kinds = ["client_secret", "shared_key", "default_credentials"];
         one_of(checker, &key("credentials.type"), kind, &kinds);
+        if kind == "client_secret" {
+            let mend = "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET in the environment, and default_credentials here";
+            checker.mistake(
+                &key("credentials.type"),
+                format!("is \"client_secret\", which is not read from here; {mend}"),
+            );
+        }
+        if kind == "shared_key" && azure.accountkey.is_empty() && azure.connectionstring.is_empty() {
+            checker.mistake(
+                &key("accountkey"),
+                "is missing; give the key, or set credentials.type to default_credentials",
+            );
+        }
+        if kind == "default_credentials" && !azure.accountkey.is_empty() {
+            checker.warning(&key("credentials.type"), "has no effect, because there is an accountkey; remove that");
+        }
     }
 }
 

@@ -187,25 +187,31 @@ fn what_is_disabled_is_not_spoken_of() {
 }
 
 #[test]
-fn object_stores_are_checked_before_they_are_refused() {
+fn parameters_of_object_stores_are_checked() {
     for (driver, parameters, words) in [
-        ("s3", "{region: r}", "storage.s3.bucket"),
+        ("s3", "{region: eu-west-1}", "storage.s3.bucket"),
+        ("s3", "{bucket: b, region: pek3b}", "for another service set regionendpoint"),
+        ("s3", "{bucket: b, regionendpoint: 'ftp://host'}", "storage.s3.regionendpoint"),
+        ("s3", "{bucket: b, region: eu-west-1, accelerate: true, forcepathstyle: true}", "storage.s3.accelerate"),
         ("s3", "{bucket: b}", "storage.s3.region"),
-        ("s3", "{bucket: b, region: r, chunksize: 1MiB}", "between 5MiB and 5GiB"),
-        ("s3", "{bucket: b, region: r, storageclass: COLD}", "storage.s3.storageclass"),
-        ("s3", "{bucket: b, region: r, objectacl: publik-read}", "did you mean \"public-read\"?"),
-        ("s3", "{bucket: b, region: r, v4auth: false}", "storage.s3.v4auth"),
-        ("s3", "{bucket: b, region: r, accesskey: a}", "storage.s3.secretkey"),
-        ("s3", "{bucket: b, region: r, redirectendpoint: 'https://a/b'}", "storage.s3.redirectendpoint"),
+        ("s3", "{bucket: b, region: eu-west-1, chunksize: 1MiB}", "between 5MiB and 5GiB"),
+        ("s3", "{bucket: b, region: eu-west-1, storageclass: COLD}", "storage.s3.storageclass"),
+        ("s3", "{bucket: b, region: eu-west-1, objectacl: publik-read}", "did you mean \"public-read\"?"),
+        ("s3", "{bucket: b, region: eu-west-1, v4auth: false}", "storage.s3.v4auth"),
+        ("s3", "{bucket: b, region: eu-west-1, accesskey: a}", "storage.s3.secretkey"),
+        ("s3", "{bucket: b, region: eu-west-1, redirectendpoint: 'https://a/b'}", "storage.s3.redirectendpoint"),
         ("oss", "{accesskeyid: a, accesskeysecret: b, region: r}", "storage.oss.bucket"),
+        ("oss", "{accesskeyid: a, bucket: b, region: r}", "storage.oss.accesskeysecret"),
+        ("oss", "{bucket: b, region: 'cn hangzhou'}", "storage.oss.region"),
+        ("oss", "{bucket: b, region: r, endpoint: 'host/path'}", "storage.oss.endpoint"),
         ("azure", "{accountname: a}", "storage.azure.container"),
         ("gcs", "{bucket: b, chunksize: 1000}", "256KiB"),
         ("swift", "{username: u, password: p, container: c}", "storage.swift.authurl"),
     ] {
         let outcome = yaml(&format!("version: 0.1\nstorage: {{{driver}: {parameters}}}\n"), &[]);
-        let [about, inactive] = outcome.mistakes.as_slice() else { panic!("{driver} {parameters}: {outcome:#?}") };
+        let about = outcome.mistakes.iter().filter(|mistake| !mistake.contains("not active yet")).collect::<Vec<_>>();
+        let [about] = about.as_slice() else { panic!("{driver} {parameters}: {outcome:#?}") };
         assert!(about.contains(words), "{about}");
-        assert!(inactive.contains("not active yet"), "{inactive}");
     }
 }
 

@@ -54,6 +54,17 @@ pub struct ApiOptions {
     pub referrers_page_max: usize,
     /// The smallest chunk that clients are asked to send, in bytes; 0 asks for nothing. Smaller ones are taken all the same.
     pub chunk_bytes_min: u64,
+    /// How clients are sent to the storage, where that gives URLs.
+    pub redirect: Redirect,
+}
+
+/// `storage.redirect`, where it is not disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redirect {
+    /// For how many seconds a URL is good.
+    pub seconds: u64,
+    /// Smaller blobs are sent by this server.
+    pub bytes_min: u64,
 }
 
 impl Default for ApiOptions {
@@ -68,6 +79,7 @@ impl Default for ApiOptions {
             tags_page_max: 1000,
             referrers_page_max: 1000,
             chunk_bytes_min: 0,
+            redirect: Redirect { seconds: 1200, bytes_min: 0 },
         }
     }
 }

@@ -9,8 +9,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::{OpendalOptions, Quirks};
 use crate::storage::{ErrorKind, ObjectMeta, Result, StorageError, StorageKey};
 
-/// The first pause before a call is repeated is at most this long; each further one may be twice as long.
-const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct Client {
@@ -49,14 +47,29 @@ impl Client {
         key: &StorageKey,
         call: impl Future<Output = ::opendal::Result<T>>,
     ) -> Result<T> {
-        self.attempt(call).await.map_err(|failure| failure.into_error(operation, key))
+        self.call_within(self.options.call_time_max, operation, key, call).await
     }
 
-    async fn attempt<T>(&self, call: impl Future<Output = ::opendal::Result<T>>) -> std::result::Result<T, Failure> {
+    /// One call that may take `time`.
+    pub(super) async fn call_within<T>(
+        &self,
+        time: Duration,
+        operation: &'static str,
+        key: &StorageKey,
+        call: impl Future<Output = ::opendal::Result<T>>,
+    ) -> Result<T> {
+        self.attempt(time, call).await.map_err(|failure| failure.into_error(operation, key))
+    }
+
+    async fn attempt<T>(
+        &self,
+        time: Duration,
+        call: impl Future<Output = ::opendal::Result<T>>,
+    ) -> std::result::Result<T, Failure> {
         let _permit = self.permit().await;
-        match tokio::time::timeout(self.options.call_time_max, call).await {
+        match tokio::time::timeout(time, call).await {
             Ok(outcome) => outcome.map_err(Failure::Said),
-            Err(_) => Err(Failure::TimedOut(self.options.call_time_max)),
+            Err(_) => Err(Failure::TimedOut(time)),
         }
     }
 
@@ -67,11 +80,22 @@ impl Client {
         key: &StorageKey,
         call: impl Fn() -> F,
     ) -> Result<T> {
+        self.retry_within(self.options.call_time_max, operation, key, call).await
+    }
+
+    /// The same, where each attempt may take `time`.
+    pub(super) async fn retry_within<T, F: Future<Output = ::opendal::Result<T>>>(
+        &self,
+        time: Duration,
+        operation: &'static str,
+        key: &StorageKey,
+        call: impl Fn() -> F,
+    ) -> Result<T> {
         let mut attempt = 1;
         loop {
-            match self.attempt(call()).await {
+            match self.attempt(time, call()).await {
                 Err(failure) if failure.may_pass() && attempt < self.options.attempts_max.get() => {
-                    pause(attempt).await;
+                    pause(self.options.pause, attempt).await;
                     attempt += 1;
                 }
                 outcome => return outcome.map_err(|failure| failure.into_error(operation, key)),
@@ -95,8 +119,8 @@ pub(super) fn object_meta(metadata: &Metadata) -> ObjectMeta {
 }
 
 /// Waits a random time, longer with each attempt, so that those who failed together do not come back together.
-pub(super) async fn pause(attempt: usize) {
-    let longest = PAUSE.saturating_mul(1 << attempt.clamp(1, 10).saturating_sub(1)).min(PAUSE_MAX);
+pub(super) async fn pause(first: Duration, attempt: usize) {
+    let longest = first.saturating_mul(1 << attempt.clamp(1, 10).saturating_sub(1)).min(PAUSE_MAX);
     let part = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
     tokio::time::sleep(longest.mul_f64(part)).await;
 }
@@ -111,6 +135,7 @@ impl Failure {
     pub(super) fn may_pass(&self) -> bool {
         match self {
             Self::Said(error) if leads_through_a_file(error) => false,
+            Self::Said(error) if is_collision(error) => true,
             Self::Said(error) => error.is_temporary() || error.kind() == Kind::RateLimited,
             Self::TimedOut(_) => true,
         }
@@ -123,6 +148,13 @@ impl Failure {
                 .with_source(format!("no answer after {} s", after.as_secs())),
         }
     }
+}
+
+/// Another request to the same place was under way: Amazon's words for it, and those of a gateway that keeps keys as files and
+/// whose directory was just being removed.
+fn is_collision(error: &Error) -> bool {
+    let codes = ["\"OperationAborted\"", "\"ConditionalRequestConflict\"", "\"ExistingObjectIsDirectory\""];
+    codes.iter().any(|code| error.message().contains(code))
 }
 
 /// The fs service does not tell a file in the middle of a path from other failures.
@@ -140,6 +172,8 @@ pub(super) fn failed(error: Error, operation: &'static str, key: &StorageKey) ->
         Kind::AlreadyExists | Kind::ConditionNotMatch => ErrorKind::AlreadyExists,
         Kind::Conflict => ErrorKind::Conflict,
         Kind::RangeNotSatisfied => ErrorKind::RangeNotSatisfiable,
+        // Azure's comes without a kind.
+        Kind::Unexpected if error.to_string().contains("status: 416") => ErrorKind::RangeNotSatisfiable,
         Kind::RateLimited => ErrorKind::Unavailable { retry_after: None },
         Kind::Unsupported => ErrorKind::Unsupported,
         _ if error.is_temporary() => ErrorKind::Unavailable { retry_after: None },

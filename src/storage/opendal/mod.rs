@@ -28,14 +28,39 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
 use super::{
-    ByteRange, Capabilities, ErrorKind, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Storage, StorageError,
-    StorageKey, WriteOptions, Writer,
+    ByteRange, Capabilities, ErrorKind, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Shape, Storage,
+    StorageError, StorageKey, WriteOptions, Writer,
 };
 use client::Client;
 use quirks::Quirks;
 
+/// Signs URLs under which a client reads an object without this server.
+#[async_trait]
+pub trait SignUrl: Send + Sync + 'static {
+    /// The URL of the object at an operator's path, good for so long.
+    async fn sign(&self, path: &str, expires: Duration) -> ::opendal::Result<String>;
+}
+
+/// How objects are copied within a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyOptions {
+    /// Up to this size in one request, where the store copies in parts at all.
+    pub whole_bytes_max: u64,
+    /// The size of a part. It grows with the object, so that 10,000 parts are enough.
+    pub part_bytes: usize,
+    /// Parts that are copied at a time.
+    pub concurrent: NonZeroUsize,
+}
+
+impl Default for CopyOptions {
+    fn default() -> Self {
+        let concurrent = NonZeroUsize::MIN.saturating_add(15);
+        Self { whole_bytes_max: 1 << 30, part_bytes: 256 << 20, concurrent }
+    }
+}
+
 /// How an operator is used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct OpendalOptions {
     /// Whether a conditional write lets exactly one of several writers win: proved, not advertised. `None` leaves it to what is
     /// known of the service, which is nothing for remote ones.
@@ -46,11 +71,17 @@ pub struct OpendalOptions {
     pub call_time_max: Duration,
     /// How often a harmless call is tried in all.
     pub attempts_max: NonZeroUsize,
+    /// The first pause before a call is repeated is at most this long; each further one may be twice as long.
+    pub pause: Duration,
     /// The size of the first parts of a large object. Later ones are larger, so that 10,000 parts are enough for all that a
     /// store takes. At least 5 MiB on S3.
     pub part_bytes: usize,
     /// How many parts of one object are sent at a time. Each is held in memory until it has arrived.
     pub parts_concurrent: NonZeroUsize,
+    /// How objects are copied within the store.
+    pub copies: CopyOptions,
+    /// Whoever can sign URLs for clients, and was proved to do so.
+    pub urls: Option<Arc<dyn SignUrl>>,
 }
 
 impl Default for OpendalOptions {
@@ -60,11 +91,17 @@ impl Default for OpendalOptions {
             calls_max: NonZeroUsize::MIN.saturating_add(99),
             call_time_max: Duration::from_secs(60),
             attempts_max: NonZeroUsize::MIN.saturating_add(3),
+            pause: Duration::from_millis(100),
             part_bytes: 8 * 1024 * 1024,
             parts_concurrent: NonZeroUsize::MIN.saturating_add(1),
+            copies: CopyOptions::default(),
+            urls: None,
         }
     }
 }
+
+/// How many objects are listed and deleted at a time. S3 and OSS take 1000 in one request.
+const DELETED_MAX: usize = 999;
 
 /// Keeps objects wherever an operator puts them.
 pub struct OpendalStorage {
@@ -107,7 +144,7 @@ impl Storage for OpendalStorage {
             append: false,
             conditional_put: client.quirks.conditional_put,
             server_side_assemble: client.quirks.renames || client.quirks.copies || can.write_can_copy_from,
-            presign: false,
+            presign: client.options.urls.is_some(),
             remote: client.quirks.remote,
         }
     }
@@ -153,13 +190,26 @@ impl Storage for OpendalStorage {
     }
 
     async fn delete_prefix(&self, prefix: &StorageKey) -> Result<()> {
-        let path = format!("{}/", self.client.path("delete prefix", prefix)?);
         // On a file system, a file of this name would be deleted too.
         if self.client.quirks.directories && !matches!(self.stat(prefix).await, Err(error) if error.is_not_found()) {
             return Ok(());
         }
-        let recursive = || options::DeleteOptions { recursive: true, ..Default::default() };
-        self.client.retry("delete prefix", prefix, || self.client.operator.delete_options(&path, recursive())).await
+        if self.client.quirks.directories {
+            let path = format!("{}/", self.client.path("delete prefix", prefix)?);
+            let recursive = || options::DeleteOptions { recursive: true, ..Default::default() };
+            let call = || self.client.operator.delete_options(&path, recursive());
+            return self.client.retry("delete prefix", prefix, call).await;
+        }
+        // A page at a time, as large as one request can delete.
+        let page = ListRequest { prefix: prefix.clone(), after: None, limit: DELETED_MAX, shape: Shape::Subtree };
+        loop {
+            let listed = self.list(&page).await?;
+            let keys = listed.entries.iter().filter_map(|entry| prefix.join(&entry.name).ok()).collect::<Vec<_>>();
+            self.delete(&keys).await?;
+            if !listed.more || keys.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     async fn list(&self, request: &ListRequest) -> Result<ListPage> {
@@ -172,6 +222,12 @@ impl Storage for OpendalStorage {
 
     async fn assemble(&self, parts: &[StorageKey], key: &StorageKey) -> Result<()> {
         compose::assemble(&self.client, parts, key).await
+    }
+
+    async fn url(&self, key: &StorageKey, seconds: u64) -> Result<Option<String>> {
+        let Some(urls) = &self.client.options.urls else { return Ok(None) };
+        let (path, expires) = (self.client.path("url", key)?, Duration::from_secs(seconds));
+        self.client.call("url", key, urls.sign(path, expires)).await.map(Some)
     }
 }
 

@@ -12,6 +12,8 @@ use crate::storage::{ByteRange, ErrorKind, ObjectMeta, ReadStream, Result, Stora
 
 /// How large a piece may be.
 const PIECE_BYTES_MAX: usize = 1024 * 1024;
+/// No object reaches further, so a range that does is one to the end.
+const RANGE_END_MAX: u64 = 1 << 53;
 /// How often an object may change between asking for its size and opening it.
 const CHANGES_MAX: usize = 20;
 
@@ -20,7 +22,8 @@ pub(super) async fn open(client: &Arc<Client>, key: &StorageKey, range: ByteRang
     let mut reader = Reader::new(client, key, range.start);
     // A service that tells the size with the bytes needs no second request.
     if range.len != Some(0) && !client.quirks.directories {
-        let end = range.len.map(|len| range.start.saturating_add(len));
+        // Some stores give the whole object when they can't make sense of the end of a range.
+        let end = range.len.map(|len| range.start.saturating_add(len)).filter(|end| *end <= RANGE_END_MAX);
         let mut stream = start(client, key, None, range.start, end).await?;
         match client.call_metadata(&mut stream).await {
             Ok(metadata) => {
@@ -160,7 +163,7 @@ impl Reader {
         if !failure.may_pass() || self.etag.is_none() || self.failures >= self.client.options.attempts_max.get() {
             return Err(failure.into_error("read", &self.key));
         }
-        pause(self.failures).await;
+        pause(self.client.options.pause, self.failures).await;
         Ok(())
     }
 }

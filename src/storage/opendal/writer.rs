@@ -11,6 +11,8 @@ use crate::storage::{Result, StorageKey, Writer};
 
 /// After so many parts they get twice as large: 10,000 of them, which is what S3 takes, then hold 8 TiB.
 const PARTS_PER_SIZE: usize = 1000;
+/// What every object is said to be, as `distribution` says it: nobody but this server should read anything into it.
+const CONTENT_TYPE: &str = "application/octet-stream";
 
 pub(super) struct PartWriter {
     client: Arc<Client>,
@@ -44,6 +46,7 @@ impl PartWriter {
         options::WriteOptions {
             if_not_exists: self.if_absent,
             concurrent: self.client.options.parts_concurrent.get(),
+            content_type: content_type(&self.client),
             ..Default::default()
         }
     }
@@ -86,6 +89,11 @@ impl PartWriter {
             false => self.client.retry("write", &self.key, once).await,
         }
     }
+}
+
+/// The content type of a new object, where the service takes one.
+pub(super) fn content_type(client: &Client) -> Option<String> {
+    client.operator.info().capability().write_with_content_type.then(|| CONTENT_TYPE.to_owned())
 }
 
 #[async_trait]

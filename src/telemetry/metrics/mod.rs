@@ -5,6 +5,7 @@ mod histogram;
 mod http;
 mod notifications;
 mod plugin;
+mod requests;
 mod storage;
 
 use std::sync::Mutex;
@@ -17,6 +18,7 @@ pub use handler::Handler;
 pub use http::{Counted, HttpMetrics};
 pub use notifications::{Drop, HookMetrics, NotificationMetrics};
 pub use plugin::{PluginFault, PluginMetrics, PluginsMetrics};
+pub use requests::{StoreOutcome, StoreRequest, StoreRequests};
 pub use storage::{CacheMetrics, StorageAction, StorageMetrics};
 
 /// The content type of [`Metrics::encode`].
@@ -70,6 +72,13 @@ impl Metrics {
         let metrics = StorageMetrics::new(driver);
         self.add(metrics.clone());
         metrics
+    }
+
+    /// Counts of the requests to a remote store, shown from now on.
+    pub fn store_requests(&self, driver: &str) -> StoreRequests {
+        let requests = StoreRequests::new(driver);
+        self.add(requests.clone());
+        requests
     }
 
     /// Metrics for the cache of blob descriptors, shown from now on.

@@ -28,8 +28,8 @@ fn r0_object_storage_by_environment() {
         assert_eq!(s3.regionendpoint, "s3.pek3b.qingstor.com");
         assert_eq!(s3.chunksize.get(), 64 << 20);
         assert!(outcome.config.storage.filesystem.is_none());
-        // Understood, and not built yet.
-        outcome.refused(&["storage.s3", "not active yet"]);
+        assert_eq!(s3.endpoint().unwrap().address.url(), "https://s3.pek3b.qingstor.com");
+        outcome.silent();
     }
 }
 
@@ -61,7 +61,7 @@ fn r2_the_parameters_of_every_driver() {
     for (driver, parameters) in [
         (
             "s3",
-            "{accesskey: a, secretkey: b, region: r, bucket: c, encrypt: true, secure: true, v4auth: true, chunksize: 5242880, rootdirectory: /x}",
+            "{accesskey: a, secretkey: b, region: eu-west-1, bucket: c, encrypt: true, secure: true, v4auth: true, chunksize: 5242880, rootdirectory: /x}",
         ),
         (
             "oss",
@@ -74,7 +74,8 @@ fn r2_the_parameters_of_every_driver() {
         let text = format!("version: 0.1\nstorage:\n  {driver}: {parameters}\n");
         let outcome = yaml(&text, &[]);
         assert!(outcome.warnings.is_empty(), "{driver}: {:?}", outcome.warnings);
-        outcome.refused(&[driver, "not active yet"]);
+        let wrong: Vec<_> = outcome.mistakes.iter().filter(|mistake| !mistake.contains("not active yet")).collect();
+        assert!(wrong.is_empty(), "{driver}: {wrong:?}");
     }
     yaml("version: 0.1\nstorage: {rados: {poolname: p}}\n", &[]).refused(&["storage.rados", "Ceph's S3 gateway"]);
 }
@@ -127,7 +128,8 @@ fn r3_oss() {
     let oss = outcome.config.storage.oss.clone().unwrap();
     assert_eq!(oss.endpoint, "images.oss-cn-hangzhou.aliyuncs.com");
     assert_eq!(oss.accesskeysecret.expose(), "SK");
-    outcome.refused(&["storage.oss", "not active yet"]);
+    assert_eq!(oss.endpoint().unwrap().address.url(), "https://oss-cn-hangzhou.aliyuncs.com");
+    outcome.silent();
 }
 
 /// R4: another directory, and OSS with a cache in Redis.
@@ -157,5 +159,5 @@ fn r4_oss_and_redis() {
     assert_eq!(redis.connmaxidletime.get().as_secs(), 300);
     assert_eq!(outcome.config.storage.cache.blobdescriptor, BlobDescriptorCache::Redis);
     assert_eq!(outcome.warnings.len(), 1, "{:?}", outcome.warnings);
-    outcome.refused(&["storage.oss", "not active yet"]);
+    outcome.accepted();
 }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LOCATION, RANGE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::answers::{CONTENT_DIGEST, accepted, digest_value, must_be_deletable};
@@ -32,6 +32,9 @@ pub(super) async fn head(call: &Call<'_>, repository: &RepositoryName, digest: &
 pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &str) -> ApiResult {
     let digest = parse_digest(digest)?;
     let headers = &call.parts.headers;
+    if let Some(answer) = redirected(call, repository, &digest).await? {
+        return Ok(answer);
+    }
     let asked = headers.get(RANGE).and_then(|value| value.to_str().ok()).filter(|_| range_applies(headers, &digest));
     let conditional = headers.contains_key(http::header::IF_NONE_MATCH);
     if asked.is_some() || conditional {
@@ -57,6 +60,35 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &s
     let mut response = whole(&digest, stream.meta.size);
     *response.body_mut() = body(call, stream);
     Ok(response)
+}
+
+/// Sends the client to the storage, where that gives URLs and the blob is large enough to be worth a second connection. The
+/// client asks there with the same `Range`; HEAD is answered here, because a URL is signed for one method.
+async fn redirected(
+    call: &Call<'_>,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<Response<Body>>, ApiError> {
+    let redirect = &call.api.options.redirect;
+    let Some((blob, url)) = call.api.registry.blob_url(repository, digest, redirect.seconds).await? else {
+        return Ok(None);
+    };
+    if not_modified(&call.parts.headers, digest) {
+        return Ok(Some(unchanged(digest)));
+    }
+    let Ok(location) = HeaderValue::try_from(url) else { return Ok(None) };
+    if blob.size < redirect.bytes_min {
+        return Ok(None);
+    }
+    events::blob(call, Action::Pull, repository, digest, blob.size);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_DIGEST, digest_value(digest));
+    headers.insert(LOCATION, location);
+    // The blob never changes, but the URL ends soon, and is meant for this client.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(Some(response))
 }
 
 pub(super) async fn delete(call: &Call<'_>, repository: &RepositoryName, digest: &str) -> ApiResult {

@@ -1,0 +1,70 @@
+//! Google Cloud Storage.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use ::opendal::{Operator, services};
+use data_encoding::BASE64;
+use opendal_http_transport_reqwest::ReqwestTransport;
+
+use super::diagnosis::Keys;
+use super::transport::{self, ClientOptions, Transport};
+use super::urls::OperatorUrls;
+use super::{OpenError, Store};
+use crate::config::drivers::{Address, Gcs};
+use crate::storage::opendal::OpendalOptions;
+use crate::telemetry::metrics::StoreRequests;
+
+const KEYS: Keys = Keys {
+    driver: "gcs",
+    bucket: "bucket",
+    region: "bucket",
+    endpoint: "bucket",
+    access: "keyfile",
+    secret: "credentials",
+    skipverify: None,
+};
+
+/// Where Google's own libraries look for a stand-in of the service, one that asks for no credentials.
+const EMULATOR: &str = "STORAGE_EMULATOR_HOST";
+
+pub(super) fn open(config: &Gcs, requests: StoreRequests) -> Result<Store, OpenError> {
+    let mut builder = services::Gcs::default().bucket(&config.bucket).root(&config.rootdirectory);
+    let mut shown = String::new();
+    if let Some(host) = std::env::var(EMULATOR).ok().filter(|host| !host.is_empty()) {
+        let url =
+            Address::parse(&host, false).map_err(|problem| OpenError::new(format!("{EMULATOR} {problem}")))?.url();
+        builder = builder.endpoint(&url).skip_signature();
+        shown = format!(" at {url}");
+    } else if !config.credentials.is_empty() {
+        builder = builder.disable_config_load().disable_vm_metadata().credential(&inline(config));
+    } else if !config.keyfile.is_empty() {
+        builder = builder.disable_config_load().disable_vm_metadata().credential_path(&config.keyfile);
+    }
+    let operator = Operator::new(builder).map_err(|error| OpenError::new(error.to_string()))?;
+    let client = transport::client(ClientOptions { useragent: &config.useragent, ..ClientOptions::default() })?;
+    let inner = ReqwestTransport::new(client.clone());
+    let operator = Transport { inner, requests, authorize: None }.carry(operator);
+    let calls_max = NonZeroUsize::new(config.maxconcurrency.max(25) as usize).unwrap_or(NonZeroUsize::MIN);
+    Ok(Store {
+        name: "gcs",
+        options: OpendalOptions {
+            // Parts of an upload have to have 5 MiB; `chunksize` is about another way to upload, which may send smaller ones.
+            part_bytes: config.chunksize.as_usize().max(5 << 20),
+            calls_max,
+            ..OpendalOptions::default()
+        },
+        place: format!("the GCS bucket {}{shown}", config.bucket),
+        urls: Some(Arc::new(OperatorUrls::new(operator.clone()))),
+        keys: KEYS,
+        operator,
+        client,
+    })
+}
+
+/// The content of a key file, as OpenDAL takes it.
+fn inline(config: &Gcs) -> String {
+    let members: serde_json::Map<String, serde_json::Value> =
+        config.credentials.iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
+    BASE64.encode(serde_json::Value::Object(members).to_string().as_bytes())
+}

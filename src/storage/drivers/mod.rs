@@ -1,0 +1,117 @@
+//! From a driver's parameters to a storage: the object stores.
+//!
+//! Each driver maps its parameters to an operator of OpenDAL, with a way to the network of our own ([`transport`]). What the
+//! store can do is not taken from its name but tried at start ([`super::probe`]), and what goes wrong there is told in a sentence
+//! ([`diagnosis`]).
+
+mod azure;
+mod diagnosis;
+mod gcs;
+mod oss;
+mod s3;
+mod transport;
+mod urls;
+
+use std::fmt;
+use std::sync::Arc;
+
+use ::opendal::Operator;
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+
+use super::opendal::{OpendalOptions, OpendalStorage, SignUrl};
+use super::probe::{self, Depth, FetchUrl, Findings};
+use super::{Storage, StorageError};
+use crate::config::storage::Driver;
+use crate::telemetry::metrics::StoreRequests;
+use diagnosis::Keys;
+
+/// Why a store can't be used: one sentence that names the thing and the mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenError(String);
+
+impl OpenError {
+    fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+
+    fn at(driver: &str, key: &str, problem: &str) -> Self {
+        Self(format!("storage.{driver}.{key}: {problem}"))
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// A store that can be called, and of which nothing has been proved yet.
+pub struct Store {
+    name: &'static str,
+    operator: Operator,
+    options: OpendalOptions,
+    place: String,
+    urls: Option<Arc<dyn SignUrl>>,
+    keys: Keys,
+    client: reqwest::Client,
+}
+
+impl Store {
+    /// From a driver's parameters; `None` for drivers that are no object stores. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Parameters that fit their keys but not each other.
+    pub fn of(driver: Driver<'_>, requests: &StoreRequests) -> Option<Result<Self, OpenError>> {
+        let requests = requests.clone();
+        match driver {
+            Driver::S3(config) => Some(s3::open(config, requests)),
+            Driver::Oss(config) => Some(oss::open(config, requests)),
+            Driver::Azure(config) => Some(azure::open(config, requests)),
+            Driver::Gcs(config) => Some(gcs::open(config, requests)),
+            _ => None,
+        }
+    }
+
+    /// Where the data lies, for people.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Tries the store out. `urls` says whether clients shall be sent there.
+    pub async fn probe(&self, depth: Depth, urls: bool) -> Findings {
+        // Believed to be able to do everything, so that everything is tried.
+        let believed = Findings { conditional_put: true, urls: true, steps: Vec::new() };
+        let storage: Arc<dyn Storage> = Arc::new(self.storage(&believed));
+        let explain = |error: &StorageError| diagnosis::explain(&self.keys, &self.place, error);
+        let client = Client(self.client.clone());
+        probe::probe(&storage, depth, &explain, urls.then_some(&client as &dyn FetchUrl)).await
+    }
+
+    /// The storage, which does only what was found.
+    pub fn storage(&self, findings: &Findings) -> OpendalStorage {
+        let options = OpendalOptions {
+            conditional_put: Some(findings.conditional_put),
+            urls: self.urls.clone().filter(|_| findings.urls),
+            ..self.options.clone()
+        };
+        OpendalStorage::new(self.operator.clone(), self.name, options)
+    }
+}
+
+/// Asks like a client of the registry.
+struct Client(reqwest::Client);
+
+#[async_trait]
+impl FetchUrl for Client {
+    async fn fetch(&self, url: &str) -> Option<(u16, String, Bytes)> {
+        let answer = self.0.get(url).send().await.ok()?;
+        let status = answer.status().as_u16();
+        let kind =
+            answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        Some((status, kind, answer.bytes().await.ok()?))
+    }
+}

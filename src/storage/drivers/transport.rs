@@ -1,0 +1,214 @@
+//! The way to a store's network: one HTTP client, its requests signed where a service needs it, counted, and logged.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::opendal::{
+    Buffer, Error, ErrorKind, HttpBody, HttpTransport, HttpTransporter, OperationContext, Operator, Result,
+};
+use async_trait::async_trait;
+use http::header::{CONTENT_RANGE, RANGE};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use opendal_http_transport_reqwest::ReqwestTransport;
+
+use super::OpenError;
+use crate::telemetry::metrics::{StoreOutcome, StoreRequest, StoreRequests};
+
+/// How long it may take to reach a store.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Connections that are kept although nothing is asked.
+const IDLE_CONNECTIONS_MAX: usize = 100;
+
+/// What a store's HTTP client is made of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ClientOptions<'a> {
+    /// Added to the user agent.
+    pub(super) useragent: &'a str,
+    /// Accepts any certificate.
+    pub(super) skipverify: bool,
+}
+
+/// A client for one store. Proxies are taken from the environment, and so are certificates to trust: `SSL_CERT_FILE`.
+pub(super) fn client(options: ClientOptions<'_>) -> std::result::Result<reqwest::Client, OpenError> {
+    let own = concat!("wharf/", env!("CARGO_PKG_VERSION"));
+    let agent = format!("{own} {}", options.useragent.trim());
+    reqwest::Client::builder()
+        .user_agent(agent.trim())
+        .connect_timeout(CONNECT_TIME_MAX)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+        .tls_danger_accept_invalid_certs(options.skipverify)
+        .build()
+        .map_err(|error| {
+            let mend = "install the system's CA certificates, or name a file of them in SSL_CERT_FILE";
+            OpenError::new(format!("the client for the store can't be made: {}; {mend}", reasons(&error)))
+        })
+}
+
+/// An error with its causes, in one line.
+pub(super) fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Adds to a request what proves who sends it. It may send the request elsewhere, too.
+#[async_trait]
+pub(super) trait Authorize: Send + Sync + 'static {
+    async fn authorize(&self, request: &mut Parts) -> Result<()>;
+}
+
+/// Sends an operator's requests.
+pub(super) struct Transport {
+    pub(super) inner: ReqwestTransport,
+    pub(super) requests: StoreRequests,
+    pub(super) authorize: Option<Arc<dyn Authorize>>,
+}
+
+impl Transport {
+    /// Gives an operator this way to the network.
+    pub(super) fn carry(self, operator: Operator) -> Operator {
+        operator.with_context(OperationContext::new().with_http_transport(HttpTransporter::new(self)))
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> Result<Response<HttpBody>> {
+        let (mut parts, body) = request.into_parts();
+        let kind = kind_of(&parts);
+        if let Some(authorize) = &self.authorize {
+            authorize.authorize(&mut parts).await?;
+        }
+        let (method, uri, started) = (parts.method.clone(), parts.uri.clone(), Instant::now());
+        let asked = first_byte(&parts);
+        let answer = self.inner.fetch(Request::from_parts(parts, body)).await;
+        let status = answer.as_ref().ok().map(Response::status);
+        self.requests.count(kind, outcome(status));
+        // Never the query: a signed one is a key.
+        let (path, status) = (uri.path(), status.map_or(0, |status| status.as_u16()));
+        tracing::debug!(%method, path, status, ms = started.elapsed().as_millis() as u64, "store request");
+        match asked {
+            Some(first) => answer.and_then(|answer| in_range(first, answer)),
+            None => answer,
+        }
+    }
+}
+
+/// The first byte that a request asks for, if it asks for a range that does not begin at the beginning.
+fn first_byte(parts: &Parts) -> Option<u64> {
+    let range = parts.headers.get(RANGE).filter(|_| parts.method == Method::GET)?.to_str().ok()?;
+    let (first, _) = range.strip_prefix("bytes=")?.split_once('-')?;
+    first.parse().ok().filter(|first| *first > 0)
+}
+
+/// Refuses an answer with other bytes than those that were asked for: a store, or a proxy before it, that ignores ranges.
+fn in_range<T>(first: u64, answer: Response<T>) -> Result<Response<T>> {
+    if !answer.status().is_success() {
+        return Ok(answer);
+    }
+    let range = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+    let begins = range.and_then(|range| range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse::<u64>().ok());
+    if begins == Some(first) {
+        return Ok(answer);
+    }
+    let range = range.unwrap_or("none");
+    let text =
+        format!("asked for bytes from {first} on, the store answered with {} and the range {range}", answer.status());
+    Err(Error::new(ErrorKind::Unexpected, text))
+}
+
+fn outcome(status: Option<StatusCode>) -> StoreOutcome {
+    match status.map(|status| status.as_u16()) {
+        None => StoreOutcome::Failed,
+        Some(429 | 503) => StoreOutcome::Throttled,
+        Some(404 | 409 | 412 | 416 | 100..400) => StoreOutcome::Answered,
+        Some(_) => StoreOutcome::Refused,
+    }
+}
+
+/// What a request asks, by the forms of S3 and OSS, and as far as they can be told, of the others.
+fn kind_of(parts: &Parts) -> StoreRequest {
+    use StoreRequest as Kind;
+    let query = parts.uri.query().unwrap_or_default();
+    let has = |name: &str| query.split('&').any(|pair| pair.split_once('=').map_or(pair, |(key, _)| key) == name);
+    let value_is = |pair: &str| query.split('&').any(|found| found == pair);
+    let copies = ["x-amz-copy-source", "x-oss-copy-source", "x-ms-copy-source", "x-copy-from"];
+    let copies = copies.iter().any(|name| parts.headers.contains_key(*name));
+    let (upload, path) = (has("uploadId"), parts.uri.path());
+    match parts.method {
+        Method::HEAD => Kind::HeadObject,
+        Method::PUT if upload && copies => Kind::UploadPartCopy,
+        Method::PUT if upload || value_is("comp=block") => Kind::UploadPart,
+        Method::PUT if value_is("comp=blocklist") => Kind::CompleteMultipartUpload,
+        Method::PUT if copies => Kind::CopyObject,
+        Method::PUT => Kind::PutObject,
+        Method::POST if has("uploads") => Kind::CreateMultipartUpload,
+        Method::POST if upload => Kind::CompleteMultipartUpload,
+        Method::POST
+            if has("delete") || has("bulk-delete") || value_is("comp=batch") || path.starts_with("/batch/") =>
+        {
+            Kind::DeleteObjects
+        }
+        Method::POST if path.contains("/rewriteTo/") || path.ends_with("/compose") => Kind::CopyObject,
+        Method::POST if path.starts_with("/upload/") => Kind::PutObject,
+        Method::DELETE if upload => Kind::AbortMultipartUpload,
+        Method::DELETE => Kind::DeleteObject,
+        Method::GET if upload || has("list-type") || value_is("comp=list") || has("prefix") => Kind::ListObjects,
+        Method::GET => Kind::GetObject,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_ignores_ranges_is_refused() {
+        let answer = |status: u16, range: Option<&str>| {
+            let answer = Response::builder().status(status);
+            let answer = range.map_or(Response::builder().status(status), |range| answer.header(CONTENT_RANGE, range));
+            in_range(5, answer.body(()).unwrap()).is_ok()
+        };
+        assert!(answer(206, Some("bytes 5-9/10")));
+        assert!(answer(404, None));
+        assert!(!answer(200, None));
+        assert!(!answer(206, Some("bytes 0-9/10")));
+        let (parts, ()) = Request::get("/k").header(RANGE, "bytes=5-9").body(()).unwrap().into_parts();
+        assert_eq!(first_byte(&parts), Some(5));
+        let (parts, ()) = Request::get("/k").header(RANGE, "bytes=0-9").body(()).unwrap().into_parts();
+        assert_eq!(first_byte(&parts), None);
+    }
+
+    #[test]
+    fn requests_are_told_apart() {
+        use StoreRequest as Kind;
+        for (method, uri, header, kind) in [
+            ("GET", "/bucket/key", "", Kind::GetObject),
+            ("GET", "/bucket?list-type=2&prefix=a", "", Kind::ListObjects),
+            ("PUT", "/bucket/key", "", Kind::PutObject),
+            ("PUT", "/bucket/key", "x-amz-copy-source", Kind::CopyObject),
+            ("PUT", "/bucket/key?partNumber=1&uploadId=x", "", Kind::UploadPart),
+            ("PUT", "/bucket/key?partNumber=1&uploadId=x", "x-amz-copy-source", Kind::UploadPartCopy),
+            ("POST", "/bucket/key?uploads", "", Kind::CreateMultipartUpload),
+            ("POST", "/bucket/key?uploadId=x", "", Kind::CompleteMultipartUpload),
+            ("POST", "/bucket?delete", "", Kind::DeleteObjects),
+            ("DELETE", "/bucket/key?uploadId=x", "", Kind::AbortMultipartUpload),
+            ("DELETE", "/bucket/key", "", Kind::DeleteObject),
+            ("HEAD", "/bucket/key", "", Kind::HeadObject),
+            ("PUT", "/c/key?comp=block&blockid=a", "", Kind::UploadPart),
+        ] {
+            let request = Request::builder().method(method).uri(uri);
+            let request = if header.is_empty() { request } else { request.header(header, "x") };
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(kind_of(&parts), kind, "{method} {uri} {header}");
+        }
+    }
+}
