@@ -15,6 +15,7 @@ pub mod plugin;
 pub mod push;
 pub mod receiver;
 pub mod server;
+pub mod stores;
 pub mod tls;
 pub mod tools;
 

@@ -16,7 +16,12 @@ pub struct Certificate {
 
 impl Certificate {
     pub fn new() -> Self {
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        Self::of(&["localhost", "127.0.0.1"])
+    }
+
+    /// For these names.
+    pub fn of(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).expect("a certificate can be made");
         Self { pem: made.cert.pem(), key_pem: made.signing_key.serialize_pem(), der: made.cert.der().clone() }
     }

@@ -28,6 +28,11 @@ pub fn docker_registry() -> PathBuf {
     required("DOCKER_REGISTRY", "docker-registry")
 }
 
+/// The versitygw server, which speaks S3.
+pub fn versitygw() -> PathBuf {
+    required("VERSITYGW", "versitygw")
+}
+
 /// The nginx server.
 pub fn nginx() -> PathBuf {
     required("NGINX", "nginx")

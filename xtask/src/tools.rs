@@ -38,7 +38,7 @@ enum Source {
     IfThere,
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 13] = [
     Tool { variable: "WHARF_TOOL_SKOPEO", binary: "skopeo", source: Source::Debian { package: "skopeo" } },
     Tool {
         variable: "WHARF_TOOL_CRANE",
@@ -61,6 +61,15 @@ const TOOLS: [Tool; 12] = [
             name: "distribution",
             module: "github.com/distribution/distribution/v3/cmd/registry",
             version: "v3.1.1",
+        },
+    },
+    Tool {
+        variable: "WHARF_TOOL_VERSITYGW",
+        binary: "versitygw",
+        source: Source::Go {
+            name: "versitygw",
+            module: "github.com/versity/versitygw/cmd/versitygw",
+            version: "v1.8.0",
         },
     },
     Tool {
