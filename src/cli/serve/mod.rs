@@ -110,7 +110,7 @@ async fn serve_told(
 
     let (stop, drain) = watch::channel(false);
     tokio::spawn(process::stop_on_signal(stop)?);
-    tokio::spawn(notify::tell_when_stopping(Arc::clone(notifier), drain.clone()));
+    let stopping = tokio::spawn(notify::tell_when_stopping(Arc::clone(notifier), drain.clone()));
     let settings = listeners.settings(&config);
     if let Some(tls) = &settings.tls {
         tokio::spawn(Arc::clone(tls).watch());
@@ -133,6 +133,8 @@ async fn serve_told(
     } else {
         tracing::warn!("stopped; some requests took longer than http.draintimeout and were cut off");
     }
+    // An idle server drains faster than that task wakes, and afterwards no event is taken any more.
+    let _ = stopping.await;
     Ok(())
 }
 
