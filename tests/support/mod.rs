@@ -3,6 +3,7 @@
 //! Nothing here uses the `wharf` library: the tests see what a client sees, and no more.
 #![allow(dead_code, unused_imports, reason = "each test binary uses another part of this module")]
 
+pub mod apache;
 pub mod content;
 pub mod exim;
 pub mod http;
