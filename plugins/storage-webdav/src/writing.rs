@@ -72,8 +72,8 @@ impl State {
     fn move_into_place(&self) -> Result<(), Error> {
         let place = path::of(&self.key);
         match self.moved(&place) {
-            // Nothing lies in its folder yet, or nothing did when the folder went.
-            Err(Error::Conflict | Error::NotFound) => {
+            // Its folder is not there yet. The standard's word for that is 409; Apache's is 500.
+            Err(Error::Conflict | Error::NotFound | Error::Unavailable(_)) => {
                 if let Some((folder, _)) = place.rsplit_once('/') {
                     self.server.make_folder(folder)?;
                 }
