@@ -65,11 +65,7 @@ impl Guest for Backend {
     }
 
     fn stat(key: String) -> Result<ObjectMeta, Error> {
-        let response = server()?.send("HEAD", &path::of(&key), &[])?;
-        let size_bytes = response.header("content-length").and_then(|text| text.parse().ok());
-        let size_bytes =
-            size_bytes.ok_or_else(|| Error::Other(format!("the server does not say how long {key} is")))?;
-        Ok(ObjectMeta { size_bytes, modified_ms: response.header("last-modified").and_then(date::parse) })
+        listing::object(&server()?, &key)
     }
 
     fn read(key: String, range: ByteRange) -> Result<Opened, Error> {

@@ -33,34 +33,54 @@ impl Entry {
 /// What lies in a folder; nothing, if it is not there.
 pub(crate) fn folder(server: &Server, prefix: &str) -> Result<Vec<Entry>, Error> {
     let path = if prefix.is_empty() { String::new() } else { format!("{}/", path::of_folder(prefix)) };
-    let request = server.request("PROPFIND", &path).header("depth", "1").header("content-type", "application/xml");
-    let mut response = request.send(ASKED.as_bytes()).map_err(|error| server::lost(&error))?;
-    match response.status {
-        207 => {}
-        404 if !prefix.is_empty() => return Ok(Vec::new()),
-        404 => return Err(Error::Other("the server has no folder at `url`: make it first".to_owned())),
-        200 | 405 => return Err(Error::Other("the server at `url` does not speak WebDAV".to_owned())),
-        _ => return Err(server::refused(&response, "PROPFIND")),
+    match properties(server, &path, "1") {
+        Ok(body) => entries(&body),
+        Err(Error::NotFound) if !prefix.is_empty() => Ok(Vec::new()),
+        Err(Error::NotFound) => Err(Error::Other("the server has no folder at `url`: make it first".to_owned())),
+        Err(error) => Err(error),
     }
-    let body = response.body(ANSWER_BYTES_MAX).map_err(|error| server::lost(&error))?;
-    entries(&body)
 }
 
-/// The entries of a `multistatus`.
-fn entries(body: &[u8]) -> Result<Vec<Entry>, Error> {
+/// An object by its key. (HEAD would be simpler, but Apache tells no length for an empty one.)
+pub(crate) fn object(server: &Server, key: &str) -> Result<ObjectMeta, Error> {
+    let body = properties(server, &path::of(key), "0")?;
+    let found = parsed(&body, |root| root.children().find_map(entry))?;
+    match found {
+        Some(Entry::Object(_, size_bytes, modified_ms)) => Ok(ObjectMeta { size_bytes, modified_ms }),
+        Some(Entry::Folder(_)) | None => Err(Error::Other(format!("the server does not say how long {key} is"))),
+    }
+}
+
+/// The `multistatus` of a path.
+fn properties(server: &Server, path: &str, depth: &str) -> Result<Vec<u8>, Error> {
+    let request = server.request("PROPFIND", path).header("depth", depth).header("content-type", "application/xml");
+    let mut response = request.send(ASKED.as_bytes()).map_err(|error| server::lost(&error))?;
+    match response.status {
+        207 => response.body(ANSWER_BYTES_MAX).map_err(|error| server::lost(&error)),
+        200 | 405 => Err(Error::Other("the server at `url` does not speak WebDAV".to_owned())),
+        _ => Err(server::refused(&response, "PROPFIND")),
+    }
+}
+
+fn parsed<T>(body: &[u8], read: impl FnOnce(Node<'_, '_>) -> T) -> Result<T, Error> {
     let wrong = || Error::Other("the server's listing can't be understood".to_owned());
     let text = std::str::from_utf8(body).map_err(|_| wrong())?;
     let document = Document::parse(text).map_err(|_| wrong())?;
-    let responses = document.root_element().children().filter(|node| node.has_tag_name(("DAV:", "response")));
-    // The folder itself stands among what is in it: its path is the shortest.
-    let paths = responses.clone().filter_map(href).map(|href| path_of(href).trim_end_matches('/').len());
-    let own = paths.min().unwrap_or(0);
-    let others =
-        responses.filter(|node| href(*node).is_some_and(|href| path_of(href).trim_end_matches('/').len() > own));
-    Ok(others.filter_map(entry).collect())
+    Ok(read(document.root_element()))
+}
+
+/// The entries of a folder's `multistatus`.
+fn entries(body: &[u8]) -> Result<Vec<Entry>, Error> {
+    parsed(body, |root| {
+        let length = |node: &Node<'_, '_>| href(*node).map(|href| path_of(href).trim_end_matches('/').len());
+        // The folder itself stands among what is in it: its path is the shortest.
+        let own = root.children().filter_map(|node| length(&node)).min();
+        root.children().filter(|node| length(node) > own).filter_map(entry).collect()
+    })
 }
 
 fn href<'a>(response: Node<'a, '_>) -> Option<&'a str> {
+    let response = Some(response).filter(|node| node.has_tag_name(("DAV:", "response")))?;
     response.children().find(|node| node.has_tag_name(("DAV:", "href")))?.text().map(str::trim)
 }
 
@@ -148,6 +168,7 @@ mod tests {
         let expected = [Entry::Object("c".to_owned(), 12, Some(784_111_777_000)), Entry::Folder("d".to_owned())];
         assert_eq!(entries(body.as_bytes()).ok(), Some(expected.to_vec()));
         assert!(entries(b"<html>").is_err());
+        assert_eq!(entries(b"<html/>").ok(), Some(Vec::new()));
     }
 
     #[test]

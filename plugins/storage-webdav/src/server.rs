@@ -60,13 +60,20 @@ impl Server {
 
     /// Makes a folder, and those that it lies in.
     pub(crate) fn make_folder(&self, folder: &str) -> Result<(), Error> {
-        let made = |folder: &str| match self.request("MKCOL", &format!("{folder}/")).send(&[]) {
-            // 405: it is there already.
-            Ok(response) if response.is_success() || response.status == 405 => Ok(true),
-            // 409: what it should lie in is not.
-            Ok(response) if response.status == 409 => Ok(false),
-            Ok(response) => Err(refused(&response, "MKCOL")),
-            Err(error) => Err(lost(&error)),
+        let asked = |folder: &str| self.request("MKCOL", &format!("{folder}/")).send(&[]).map_err(|error| lost(&error));
+        let made = |folder: &str| {
+            let mut response = asked(folder)?;
+            if response.status == 403 {
+                // What Apache says to one of two who make it at the same time; asked again, it says that it is there.
+                response = asked(folder)?;
+            }
+            match response.status {
+                // 405: it is there already.
+                200..300 | 405 => Ok(true),
+                // 409: what it should lie in is not.
+                409 => Ok(false),
+                _ => Err(refused(&response, "MKCOL")),
+            }
         };
         if made(folder)? {
             return Ok(());
