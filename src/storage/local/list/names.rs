@@ -27,7 +27,7 @@ impl Stamp {
             device: stat.st_dev,
             inode: stat.st_ino,
             modified: meta_of(stat).modified,
-            changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
         }
     }
 
