@@ -8,6 +8,9 @@ use crate::server::{self, Server};
 use std::cell::RefCell;
 use wharf_plugin_support::http::Upload;
 
+/// How often an object is moved to its place before its writer gives up.
+const MOVES_MAX: u32 = 4;
+
 /// An object being written. Dropped before it is finished, it leaves nothing.
 pub(crate) struct Writing {
     state: RefCell<State>,
@@ -71,16 +74,18 @@ impl State {
 
     fn move_into_place(&self) -> Result<(), Error> {
         let place = path::of(&self.key);
-        match self.moved(&place) {
-            // Its folder is not there yet. The standard's word for that is 409; Apache's is 500.
-            Err(Error::Conflict | Error::NotFound | Error::Unavailable(_)) => {
-                if let Some((folder, _)) = place.rsplit_once('/') {
-                    self.server.make_folder(folder)?;
-                }
-                self.moved(&place)
+        for _ in 0..MOVES_MAX {
+            match self.moved(&place) {
+                // Its folder is not there yet: the standard's word for that is 409, Apache's is 500. Or somebody else moves to the
+                // same place at the same time, for which Apache has several words.
+                Err(Error::Conflict | Error::NotFound | Error::Unavailable(_)) => {}
+                other => return other,
             }
-            other => other,
+            if let Some((folder, _)) = place.rsplit_once('/') {
+                self.server.make_folder(folder)?;
+            }
         }
+        self.moved(&place).map_err(|error| if matches!(error, Error::NotFound) { Error::Conflict } else { error })
     }
 
     fn moved(&self, place: &str) -> Result<(), Error> {
