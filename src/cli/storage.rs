@@ -11,6 +11,7 @@ use super::serve::parts;
 use super::{Name, print};
 use crate::config::Config;
 use crate::config::storage::Driver;
+use crate::plugin::Host;
 use crate::storage::drivers::Store;
 use crate::storage::probe::{self, Depth, Findings, Outcome};
 use crate::storage::{Storage, StorageKey, behaviour};
@@ -68,7 +69,8 @@ async fn check(config: &Config, thorough: bool) -> Result<(bool, String), String
                 (Arc::new(store.storage(&findings)), store.place().to_owned(), findings)
             }
             None => {
-                let opened = parts::storage(config, Access::ReadWrite, None).await;
+                let host = Host::new(&config.plugins, Metrics::new().plugins());
+                let opened = parts::storage(config, &host, Access::ReadWrite, None).await;
                 let (storage, place) = opened.map_err(|error| error.to_string())?;
                 let findings = probe::probe(&storage, Depth::Full, &|error| error.into(), None).await;
                 (storage, place, findings)

@@ -9,9 +9,11 @@ use super::serve::parts;
 use super::storage::Access;
 use crate::config::Loaded;
 use crate::config::storage::Driver;
+use crate::plugin::Host;
 use crate::registry::Registry;
 use crate::storage::Storage;
 use crate::storage::memory::MemoryStorage;
+use crate::telemetry::metrics::Metrics;
 
 /// Opens the registry of a configuration, gives it to `work`, and says with one sentence what went wrong, if something did.
 /// What the operator should know about the configuration goes to standard error first.
@@ -44,7 +46,8 @@ async fn storage(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
         warn(format!("the storage directory {} does not exist", filesystem.rootdirectory.display()));
         return Ok(Arc::new(MemoryStorage::new()));
     }
-    let opened = parts::storage(&loaded.config, Access::Careful, None).await;
+    let host = Host::new(&loaded.config.plugins, Metrics::new().plugins());
+    let opened = parts::storage(&loaded.config, &host, Access::Careful, None).await;
     opened.map(|(storage, _)| storage).map_err(|error| error.to_string())
 }
 

@@ -48,6 +48,7 @@ pub mod event;
 pub mod host;
 pub mod inspect;
 pub mod instance;
+pub mod kit;
 pub mod manifest;
 pub mod notify;
 pub mod sandbox;

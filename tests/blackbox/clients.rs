@@ -60,27 +60,32 @@ fn skopeo(server: &Server) -> Command {
 
 #[test]
 fn skopeo_pushes_lists_pulls_and_deletes() {
-    let server = Server::start();
+    skopeo_works_with(&Server::start());
+}
+
+/// All that people do with skopeo, on a server with deletes enabled.
+#[track_caller]
+pub fn skopeo_works_with(server: &Server) {
     let pushed = pushed(server.directory(), 200);
     let remote = format!("docker://{}/library/app:v1", server.host());
     let local = format!("oci:{}:v1", pushed.layout.display());
-    run(skopeo(&server).args(["copy", "--all", "--dest-tls-verify=false", &local, &remote]));
-    check_all(&server, "library/app", "v1", &pushed);
-    let raw = run(skopeo(&server).args(["inspect", "--raw", "--tls-verify=false", &remote]));
+    run(skopeo(server).args(["copy", "--all", "--dest-tls-verify=false", &local, &remote]));
+    check_all(server, "library/app", "v1", &pushed);
+    let raw = run(skopeo(server).args(["inspect", "--raw", "--tls-verify=false", &remote]));
     assert!(raw.as_bytes() == pushed.index.bytes);
-    let listed = run(skopeo(&server).args(["list-tags", "--tls-verify=false", &remote[..remote.len() - 3]]));
+    let listed = run(skopeo(server).args(["list-tags", "--tls-verify=false", &remote[..remote.len() - 3]]));
     assert!(listed.contains("\"v1\""), "{listed}");
     let back = server.directory().join("back");
     let target = format!("oci:{}:v1", back.display());
-    run(skopeo(&server).args(["copy", "--all", "--src-tls-verify=false", &remote, &target]));
+    run(skopeo(server).args(["copy", "--all", "--src-tls-verify=false", &remote, &target]));
     check_layout(&back, &pushed);
     // Between two repositories of the registry, which mounts the blobs.
     let other = format!("docker://{}/library/copy:v2", server.host());
-    run(skopeo(&server).args(["copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false", &remote, &other]));
-    check_all(&server, "library/copy", "v2", &pushed);
-    run(skopeo(&server).args(["delete", "--tls-verify=false", &remote]));
+    run(skopeo(server).args(["copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false", &remote, &other]));
+    check_all(server, "library/copy", "v2", &pushed);
+    run(skopeo(server).args(["delete", "--tls-verify=false", &remote]));
     server.get("/v2/library/app/manifests/v1").expect(404);
-    check_all(&server, "library/copy", "v2", &pushed);
+    check_all(server, "library/copy", "v2", &pushed);
 }
 
 #[test]
@@ -107,32 +112,37 @@ fn crane(server: &Server) -> Command {
 
 #[test]
 fn crane_pushes_lists_pulls_and_deletes() {
-    let server = Server::start();
+    crane_works_with(&Server::start());
+}
+
+/// All that people do with crane, on a server with deletes enabled.
+#[track_caller]
+pub fn crane_works_with(server: &Server) {
     let pushed = pushed(server.directory(), 220);
     let name = format!("{}/library/app", server.host());
     let tagged = format!("{name}:v1");
-    run(crane(&server).args(["push", "--index"]).arg(&pushed.layout).arg(&tagged));
+    run(crane(server).args(["push", "--index"]).arg(&pushed.layout).arg(&tagged));
     // A layout with one entry is pushed as an index around it.
-    let outer = run(crane(&server).args(["manifest", &tagged]));
+    let outer = run(crane(server).args(["manifest", &tagged]));
     assert!(outer.contains(&pushed.index.digest), "{outer}");
     server.check_manifest("library/app", &pushed.index.digest, &pushed.index);
     pushed.images.iter().for_each(|image| server.check_image("library/app", &image.manifest.digest, image));
     let by_digest = format!("{name}@{}", pushed.index.digest);
-    run(crane(&server).args(["tag", &by_digest, "inner"]));
-    assert_eq!(run(crane(&server).args(["digest", &format!("{name}:inner")])).trim(), pushed.index.digest);
-    assert_eq!(run(crane(&server).args(["ls", &name])).lines().collect::<Vec<_>>(), ["inner", "v1"]);
-    assert_eq!(run(crane(&server).args(["catalog", &server.host()])).trim(), "library/app");
-    run(crane(&server).args(["validate", "--remote", &format!("{name}:inner")]));
+    run(crane(server).args(["tag", &by_digest, "inner"]));
+    assert_eq!(run(crane(server).args(["digest", &format!("{name}:inner")])).trim(), pushed.index.digest);
+    assert_eq!(run(crane(server).args(["ls", &name])).lines().collect::<Vec<_>>(), ["inner", "v1"]);
+    assert_eq!(run(crane(server).args(["catalog", &server.host()])).trim(), "library/app");
+    run(crane(server).args(["validate", "--remote", &format!("{name}:inner")]));
     let back = server.directory().join("back");
-    run(crane(&server).args(["pull", "--format=oci", &format!("{name}:inner")]).arg(&back));
+    run(crane(server).args(["pull", "--format=oci", &format!("{name}:inner")]).arg(&back));
     check_layout(&back, &pushed);
     let copied = format!("{}/library/copy:v1", server.host());
-    run(crane(&server).args(["copy", &format!("{name}:inner"), &copied]));
-    check_all(&server, "library/copy", "v1", &pushed);
-    run(crane(&server).args(["delete", &by_digest]));
+    run(crane(server).args(["copy", &format!("{name}:inner"), &copied]));
+    check_all(server, "library/copy", "v1", &pushed);
+    run(crane(server).args(["delete", &by_digest]));
     server.get("/v2/library/app/manifests/inner").expect(404);
     let layer = format!("{copied}@{}", pushed.images[0].layers[0].digest);
-    let blob = tools::output(crane(&server).args(["blob", &layer.replace(":v1@", "@")]));
+    let blob = tools::output(crane(server).args(["blob", &layer.replace(":v1@", "@")]));
     assert!(blob.stdout == pushed.images[0].layers[0].bytes);
 }
 

@@ -50,4 +50,5 @@ mod serving_clients;
 mod serving_limits;
 mod serving_telemetry;
 mod serving_tls;
+mod storage_plugin;
 mod uploads;

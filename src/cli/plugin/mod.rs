@@ -1,4 +1,4 @@
-//! `wharf plugin`: writes and builds plugins, and looks after those of a running server.
+//! `wharf plugin`: writes, builds and tests plugins, and looks after those of a running server.
 
 mod build;
 mod client;
@@ -6,7 +6,10 @@ mod inspect;
 mod list;
 mod new;
 mod rollback;
+mod run;
+mod subject;
 mod swap;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +33,10 @@ pub enum Command {
     Swap(swap::Arguments),
     /// Put the component back that was in service before the last swap
     Rollback(rollback::Arguments),
+    /// Test whether a component keeps the contract of its world
+    Test(test::Arguments),
+    /// Make one call of a component, from a request in JSON
+    Run(run::Arguments),
 }
 
 /// How a running server is found.
@@ -49,6 +56,8 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
         Command::List(arguments) => list::run(&arguments, name),
         Command::Swap(arguments) => swap::run(&arguments, name),
         Command::Rollback(arguments) => rollback::run(&arguments, name),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
     };
     match outcome {
         Ok(text) => super::print(&text),
@@ -58,6 +67,13 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
         }
         Err(Failure::Told) => ExitCode::FAILURE,
     }
+}
+
+/// Runs something that waits.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Said(format!("the system gives no threads: {error}")))?;
+    Ok(runtime.block_on(work))
 }
 
 /// Why a command ended without success.

@@ -25,6 +25,7 @@ use crate::notify::Notifier;
 use crate::oci::descriptor::Platform;
 use crate::plugin::Host;
 use crate::plugin::auth::{AuthWorld, Connection, PluginAuth};
+use crate::plugin::storage::PluginStorage;
 use crate::registry::manifests::IndexChildren;
 use crate::registry::{ManifestRules, Registry, RegistryOptions};
 use crate::storage::Storage;
@@ -52,7 +53,7 @@ impl Parts {
         notifier: &Arc<Notifier>,
         host: &Host,
     ) -> Result<Self, StartError> {
-        let (storage, storage_place) = storage(config, Access::ReadWrite, Some(metrics)).await?;
+        let (storage, storage_place) = storage(config, host, Access::ReadWrite, Some(metrics)).await?;
         // One more call per operation, so only for those who look at it.
         let storage = if config.http.debug.prometheus.enabled {
             let measured = metrics.storage(storage.name());
@@ -80,10 +81,30 @@ impl Parts {
 /// Opens the storage; with it, where the data lies, for people.
 pub(in crate::cli) async fn storage(
     config: &Config,
+    host: &Host,
     access: Access,
     metrics: Option<&Metrics>,
 ) -> Result<(Arc<dyn Storage>, String), StartError> {
-    match config.storage.driver() {
+    let Some(plugin) = &config.storage.plugin else { return native_storage(config, access, metrics).await };
+    let (below, place) = match config.storage.native() {
+        None => (None, String::new()),
+        Some(_) => {
+            let (below, place) = native_storage(config, access, metrics).await?;
+            (Some(below), format!(", before {place}"))
+        }
+    };
+    let name = config.plugin_name("storage.plugin");
+    let storage = PluginStorage::open(host, &name, plugin, below).await.map_err(StartError::from)?;
+    Ok((Arc::new(storage), format!("the plugin {name}{place}")))
+}
+
+/// Opens a backend of the server's own.
+async fn native_storage(
+    config: &Config,
+    access: Access,
+    metrics: Option<&Metrics>,
+) -> Result<(Arc<dyn Storage>, String), StartError> {
+    match config.storage.native() {
         Some(Driver::Filesystem(filesystem)) => {
             let root = filesystem.rootdirectory.clone();
             let shown = std::path::absolute(&root).unwrap_or_else(|_| root.clone()).display().to_string();

@@ -9,8 +9,9 @@ use super::session::{Attempts, ask};
 use super::whole::SMALL_BYTES_MAX;
 use crate::storage::{Change, Result, StorageKey, WriteOptions};
 
-/// How many changes cross at once at most, and how many bytes of content in them: all of it lies in the instance's memory.
-const CHANGES_MAX: usize = 1000;
+/// How many changes cross at once at most, for one call must be done within its time; and how many bytes of content in them,
+/// for all of it lies in the instance's memory.
+const CHANGES_MAX: usize = 64;
 const BATCH_BYTES_MAX: usize = 2 * SMALL_BYTES_MAX;
 /// The contract's bound of the keys in one delete.
 const DELETE_KEYS_MAX: usize = 1000;

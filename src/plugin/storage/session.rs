@@ -134,6 +134,11 @@ impl Session {
         Ok((running, store, &guest.exports))
     }
 
+    /// Ends the instance.
+    pub(super) fn lose(mut self) {
+        self.lease.spend();
+    }
+
     /// Drops a resource in the component, and gives the instance back.
     pub(super) async fn release(mut self, call: &Call, resource: ResourceAny) {
         let dropped = call!(self, call, |store, _exports| async { resource.resource_drop_async(store).await.map(Ok) });
@@ -159,6 +164,14 @@ impl PluginStorage {
     pub(super) async fn session(&self, call: &Call, place: Option<Place>) -> Result<Session> {
         let lease = self.slot.lease().await.map_err(|error| plugin_failed(call, &error))?;
         Ok(Session { lease, _place: place })
+    }
+
+    /// Waits until no reader or writer is open any more, those included that were dropped and are still being cleaned up; at most
+    /// as long as one call may take.
+    pub async fn settle(&self) {
+        let time = self.slot.plugin().limits.call_time_max.get();
+        // Nothing is to be done about those that take longer.
+        let _ = tokio::time::timeout(time, self.transfers.acquire_many(self.transfers_max)).await;
     }
 
     /// Places for so many transfers, all at once, so that nobody waits for a second one while holding a first.

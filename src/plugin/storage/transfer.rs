@@ -41,6 +41,13 @@ impl Transfer {
         }
     }
 
+    /// Ends the instance as it is, so that the component can't clean up.
+    pub(super) fn lose(&mut self) {
+        if let Some((session, _)) = self.open.take() {
+            session.lose();
+        }
+    }
+
     /// Drops the resource, waits until that is done, and gives the instance back.
     pub(super) async fn end(&mut self) {
         if let Some((session, resource)) = self.open.take() {

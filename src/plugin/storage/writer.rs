@@ -7,7 +7,7 @@ use super::errors::Call;
 use super::session::{Place, call};
 use super::transfer::{Transfer, step};
 use super::{PluginStorage, convert};
-use crate::storage::{Result, WriteOptions, Writer};
+use crate::storage::{Result, StorageKey, WriteOptions, Writer};
 
 /// The contract's bound of one chunk, in bytes.
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -25,6 +25,22 @@ impl PluginStorage {
         let writer = writer.map_err(|failure| failure.into_error(&call))?;
         let transfer = Transfer::new(call, session, writer);
         Ok(PluginWriter { transfer, size: options.append_at.unwrap_or(0), gathered: BytesMut::new() })
+    }
+}
+
+impl PluginStorage {
+    /// Begins to write an object and ends the instance in the middle of it, as a trap or a deadline would; for the kit.
+    ///
+    /// # Errors
+    /// When it can't even be begun.
+    pub(in crate::plugin) async fn lose_writer(&self, key: &StorageKey, content: &[u8]) -> Result<()> {
+        let call = self.call("write", key);
+        let place = self.places(1, &call).await?;
+        let mut writer = self.open_writer(call, place, WriteOptions::default()).await?;
+        writer.add(content).await?;
+        writer.flush().await?;
+        writer.transfer.lose();
+        Ok(())
     }
 }
 

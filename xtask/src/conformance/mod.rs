@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Run this server (`BINARY serve config.yml`) instead of building one
     #[arg(long, value_name = "BINARY")]
     server: Option<PathBuf>,
+    /// Keep the data in this storage component, which sees the data folder as /data, instead of in the folder itself
+    #[arg(long, value_name = "COMPONENT")]
+    storage_plugin: Option<PathBuf>,
     /// Where reports, the suite's output and the server's log are kept [default: conformance/ in the target folder]
     #[arg(long)]
     results: Option<PathBuf>,
@@ -98,13 +101,24 @@ version: 0.1
 log:
   level: info
 storage:
-  filesystem:
-    rootdirectory: {data}
+{driver}
   delete:
     enabled: true
 http:
   addr: {address}
 ";
+
+/// The usual driver.
+const FILESYSTEM: &str = "  filesystem:\n    rootdirectory: {data}";
+
+/// A component as the driver, with nothing but the data folder to reach.
+const PLUGIN: &str = "  plugin:
+    component: {component}
+    grants:
+      directories:
+        - path: {data}
+          guest: /data
+          write: true";
 
 /// Runs the suite in its profiles and prints what came out.
 ///
@@ -124,11 +138,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Some(folder) => folder.clone(),
         None => target_folder()?.join("conformance"),
     };
+    let config = CONFIG.replace("{driver}", &args.driver()?);
     let mut faults = 0;
     for profile in chosen {
         let folder = results.join(profile.name);
         say(format!("conformance: profile {}, files in {}", profile.name, folder.display()));
-        let report = profile.run(&suite, &binary, &folder)?;
+        let report = profile.run(&suite, &binary, &config, &folder)?;
         print!("{}", report.shown(profile.name));
         faults += report.faults();
     }
@@ -139,6 +154,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    fn driver(&self) -> Result<String> {
+        let Some(component) = &self.storage_plugin else { return Ok(FILESYSTEM.to_owned()) };
+        let component =
+            fs::canonicalize(component).with_context(|| format!("no component at {}", component.display()))?;
+        Ok(PLUGIN.replace("{component}", &component.to_string_lossy()))
+    }
+
     fn wants(&self, profile: &Profile) -> bool {
         self.profile.as_deref().is_none_or(|name| name == profile.name)
     }
@@ -146,12 +168,12 @@ impl Args {
 
 impl Profile {
     /// Runs the suite once against a fresh server; everything that is written lies in `folder`.
-    fn run(&self, suite: &Path, binary: &Path, folder: &Path) -> Result<Report> {
+    fn run(&self, suite: &Path, binary: &Path, config: &str, folder: &Path) -> Result<Report> {
         if folder.exists() {
             fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let server = Server::start(binary, &format!("{CONFIG}{}", self.config), folder)?;
+        let server = Server::start(binary, &format!("{config}{}", self.config), folder)?;
         let output_file = folder.join("suite.log");
         let mut child = self
             .command(suite, server.address(), folder)

@@ -19,7 +19,7 @@ pub(super) async fn page(storage: &PluginStorage, request: &ListRequest, limit: 
     let mut walk = Walk {
         storage,
         prefix: &request.prefix,
-        limit: (2 * limit).clamp(LOOK_ENTRIES, PAGE_ENTRIES_MAX),
+        limit: limit.saturating_mul(2).clamp(LOOK_ENTRIES, PAGE_ENTRIES_MAX),
         after: request.after.clone(),
         ready: VecDeque::new(),
         more: true,

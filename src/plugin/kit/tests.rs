@@ -1,0 +1,134 @@
+//! The kits themselves: they pass what keeps the contract, and catch what breaks one promise.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::storage;
+use super::*;
+use crate::config::plugin::{Directory, Plugin, Plugins};
+use crate::config::value::Period;
+use crate::plugin::Host;
+use crate::storage::{StorageKey, behaviour};
+use crate::telemetry::metrics::Metrics;
+
+fn guest(name: &str) -> String {
+    let folder = std::env::var_os("WHARF_GUESTS").map(PathBuf::from).unwrap_or_else(|| {
+        let test = std::env::current_exe().unwrap();
+        test.ancestors().nth(3).expect("a target folder").join("guests")
+    });
+    let component = folder.join(format!("{name}.wasm"));
+    assert!(component.is_file(), "{} is missing: run `cargo xtask guests`", component.display());
+    component.display().to_string()
+}
+
+/// The fixture over a folder of its own, breaking a promise if it is told one.
+async fn tried(name: &str, config: &[(&str, &str)], only: Option<&str>) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let config: BTreeMap<_, _> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+    let mut plugin = Plugin { component: guest(name), config, ..Plugin::default() };
+    let directory = Directory { path: folder.path().to_owned(), guest: "/data".to_owned(), write: true };
+    plugin.grants.directories.push(directory);
+    plugin.limits.call_time_max = Period::secs(2);
+    let host = Host::new(&Plugins::default(), Metrics::new().plugins());
+    let behaviour = behaviour::Options {
+        listing_keys: 300,
+        rounds: 3,
+        racers: 6,
+        only: only.map(str::to_owned),
+        ..behaviour::Options::default()
+    };
+    let options = storage::Options { prefix: StorageKey::parse("kit").unwrap(), behaviour };
+    storage::run(&host, &plugin, None, &options).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_keeps_the_contract_passes() {
+    for (name, config) in
+        [("storage-fixture", &[][..]), ("storage-fixture", &[("plain", "true")]), ("storage-minimal", &[])]
+    {
+        let report = tried(name, config, None).await;
+        assert!(report.passed(), "{name} {config:?}: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_broken_promise_is_caught() {
+    for (mode, word) in [
+        ("lose-chunk", "finish"),
+        ("disorder", "out of order"),
+        ("short-read", "ends after"),
+        ("long-read", "more than"),
+        ("large-read", "asked for"),
+        ("hang-in-finish", "took longer"),
+        ("spin-in-finish", "took longer"),
+        ("lie-in-finish", ""),
+        ("wrong-size", "finish tells"),
+        ("in-memory", ""),
+        ("visible-early", ""),
+        ("climb", "can't be"),
+        ("endless", "empty page"),
+        ("trap-in-write", "trapped"),
+        ("not-found-when-away", ""),
+    ] {
+        for name in ["storage-fixture", "storage-minimal"] {
+            let report = tried(name, &[("break", mode)], None).await;
+            assert!(!report.passed(), "{name} with {mode} passed: {report}");
+            assert!(report.to_string().contains(word), "{name} with {mode} is not told so: {report}");
+        }
+    }
+}
+
+/// What the author's table and the invariants say of the auth fixture.
+async fn asked(config: &[(&str, &str)], table: &str) -> Report {
+    let config: BTreeMap<_, _> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+    let plugin = Plugin { component: guest("auth-fixture"), config, ..Plugin::default() };
+    let host = Host::new(&Plugins::default(), Metrics::new().plugins());
+    auth::run(&host, &plugin, &auth::table::Table::parse(table).unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auth_provider_is_held_to_its_table_and_to_what_holds_for_all() {
+    let table = r#"
+        [[request]]
+        basic = "alice:secret"
+        wanted = ["repository:a/b:pull,push"]
+        expect = "granted"
+        identity = "alice"
+        [[request]]
+        basic = "alice:wrong"
+        expect = "challenge"
+        contains = "realm="
+    "#;
+    let report = asked(&[], table).await;
+    assert!(report.passed(), "{report}");
+    for (config, word) in [
+        ([("decision", "deny")], "denied"),
+        ([("decision", "less")], "is granted without"),
+        ([("misbehave", "trap")], "ended itself"),
+        ([("time-to-live-ms", "4000000000")], "is to be remembered"),
+    ] {
+        let report = asked(&config, table).await;
+        assert!(!report.passed() && report.to_string().contains(word), "{config:?}: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_gives_one_outcome_for_each_event() {
+    let tried = async |outcome: &str| {
+        let config = BTreeMap::from([
+            ("outcome".to_owned(), outcome.into()),
+            ("subscribe".to_owned(), "push,panic,server".into()),
+        ]);
+        let plugin = Plugin { component: guest("hook-fixture"), config, ..Plugin::default() };
+        let host = Host::new(&Plugins::default(), Metrics::new().plugins());
+        hook::run(&host, &plugin).await.unwrap()
+    };
+    for good in ["done", "retry", "drop"] {
+        let report = tried(good).await;
+        assert!(report.passed(), "{good}: {report}");
+    }
+    for (bad, word) in [("short", "outcomes for"), ("trap", "ended itself")] {
+        let report = tried(bad).await;
+        assert!(!report.passed() && report.to_string().contains(word), "{bad}: {report}");
+    }
+}
