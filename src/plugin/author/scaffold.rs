@@ -32,10 +32,13 @@ pub fn scaffold(parent: &Path, name: &str, world: World, language: Language) -> 
     for (path, template) in files(world, language) {
         write(&folder.join(path), &template.replace("{{name}}", name))?;
     }
-    for (path, text) in wit::dependencies(world) {
-        write(&folder.join("wit/deps").join(path), text)?;
-    }
+    write_dependencies(&folder, world)?;
     Ok(folder)
+}
+
+/// Writes `wit/deps`: the contract, and what it refers to.
+pub(super) fn write_dependencies(folder: &Path, world: World) -> Result<(), Error> {
+    wit::dependencies(world).try_for_each(|(path, text)| write(&folder.join("wit/deps").join(path), text))
 }
 
 /// The name is the project's folder, the component's file, a Rust package and a Go module.

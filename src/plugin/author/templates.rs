@@ -81,7 +81,11 @@ fn sources(world: World, language: Language) -> Vec<(&'static str, &'static str)
         (W::StorageBackend, L::JavaScript) => vec![("plugin.js", template!("storage/plugin.js"))],
         (W::StorageBackend, L::Python) => vec![("plugin.py", template!("storage/plugin.py"))],
         (W::StorageBackend, L::Go) => {
-            vec![("plugin.go", template!("storage/plugin.go")), ("wharf.go", template!("storage/wharf.go"))]
+            vec![
+                ("plugin.go", template!("storage/plugin.go")),
+                ("sync.go", template!("storage/sync.go")),
+                ("wharf.go", template!("storage/wharf.go")),
+            ]
         }
         (W::StorageBackend, L::C) => {
             vec![

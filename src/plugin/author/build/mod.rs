@@ -42,7 +42,7 @@ pub fn build(folder: &Path) -> Result<PathBuf, Error> {
             manifest_file.display()
         ))
     })?;
-    let name = name_in(&manifest)?;
+    let (name, world) = told_in(&manifest)?;
     let language = Language::of_project(folder).ok_or_else(|| {
         let marks = Language::ALL.map(Language::mark).join(", ");
         Error::Project(format!("{} is in no language that is known here: it has none of {marks}", folder.display()))
@@ -50,6 +50,10 @@ pub fn build(folder: &Path) -> Result<PathBuf, Error> {
     let build = folder.join("build");
     fs::create_dir_all(&build).map_err(Error::of_file(&build))?;
     let project = Project { folder, build };
+    if !project.wit().join("deps").exists() {
+        // A project that keeps only its own WIT gets the rest in the version that this server speaks.
+        super::scaffold::write_dependencies(folder, world)?;
+    }
     let component = match language {
         Language::Rust => rust::component(&project)?,
         Language::JavaScript => javascript::component(&project)?,
@@ -66,14 +70,15 @@ pub fn build(folder: &Path) -> Result<PathBuf, Error> {
     Ok(file)
 }
 
-fn name_in(manifest: &str) -> Result<String, Error> {
+/// The plugin's name and world.
+fn told_in(manifest: &str) -> Result<(String, World), Error> {
     let Manifest { name, world, .. } = Manifest::check(manifest).map_err(Error::Project)?;
     super::scaffold::check_name(&name)?;
-    if World::from_name(&world).is_none() {
+    let world = World::from_name(&world).ok_or_else(|| {
         let worlds = World::ALL.map(World::name).join(", ");
-        return Err(Error::Project(format!("plugin.toml: world {world:?} is none of {worlds}")));
-    }
-    Ok(name)
+        Error::Project(format!("plugin.toml: world {world:?} is none of {worlds}"))
+    })?;
+    Ok((name, world))
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Error> {

@@ -3,8 +3,9 @@
 // It finds its users in its configuration under `users`, a line `NAME:PASSWORD` for each (the operator grants it as a
 // secret), and lets anybody pull when `anonymous-pull` is `true`. Replace `whoIs` by what you need.
 //
-// Two things to know about JavaScript here:
+// Three things to know about JavaScript here:
 // * A 64-bit integer of the WIT (`u64`) is a Number, never a BigInt.
+// * An `option` without a value is `null`.
 // * To return an error, throw the WIT value itself: `throw { tag: 'unavailable', val: 'the directory is away' }`.
 //   A thrown `Error` is a trap: the instance is lost, and the request is answered with 503.
 
@@ -15,7 +16,7 @@ export const provider = {
   // Called once on each new instance. Check the configuration here, all keys at once, and keep it cheap.
   init() {
     const problems = [];
-    if (get('users') === undefined) {
+    if (get('users') == null) {
       problems.push({ key: 'users', problem: 'is missing: grant it as a secret that has a line NAME:PASSWORD for each user' });
     }
     if (!['true', 'false'].includes(get('anonymous-pull') ?? 'false')) {
@@ -32,7 +33,7 @@ export const provider = {
   // `context.credentials` says who comes, `wanted` lists what they are about to do; an empty list is a login.
   authorize(context, wanted) {
     const user = whoIs(context.credentials);
-    if (user !== undefined) {
+    if (user != null) {
       return granted(user, wanted);
     }
     // Wrong credentials are refused, never treated as none.
@@ -45,7 +46,7 @@ export const provider = {
     }
     return {
       tag: 'challenge',
-      val: { wwwAuthenticate: 'Basic realm="{{name}}"', reason: `${context.credentials.tag} is not enough`, cacheKey: undefined },
+      val: { wwwAuthenticate: 'Basic realm="{{name}}"', reason: `${context.credentials.tag} is not enough`, cacheKey: null },
     };
   },
 };
@@ -53,7 +54,7 @@ export const provider = {
 // The name of the user whom these credentials belong to.
 function whoIs(credentials) {
   if (credentials.tag !== 'basic') {
-    return undefined;
+    return null;
   }
   const { username, password } = credentials.val;
   const lines = (get('users') ?? '').split('\n');
@@ -61,14 +62,14 @@ function whoIs(credentials) {
   const expected = line?.slice(username.length + 1);
   // The comparison runs for users who do not exist as well, so that time does not tell who does.
   const same = equal(password, expected ?? 'nobody has this password');
-  return same && expected !== undefined ? username : undefined;
+  return same && expected != null ? username : null;
 }
 
 // Grants what was wanted. The host may answer the same credentials from this for a minute without asking again.
 function granted(name, wanted) {
   return {
     tag: 'granted',
-    val: { identity: { name, attributes: [] }, access: wanted, timeToLiveMs: 60_000, cacheKey: name || undefined },
+    val: { identity: { name, attributes: [] }, access: wanted, timeToLiveMs: 60_000, cacheKey: name || null },
   };
 }
 

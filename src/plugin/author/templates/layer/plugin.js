@@ -3,8 +3,9 @@
 // What is below has the same interface as what is exported here. A layer changes keys, bytes, or both: this one changes keys
 // only. The host reads and writes through `Reader` and `Writer`, where a layer that changes bytes does its work.
 //
-// Three things to know about JavaScript here:
+// Four things to know about JavaScript here:
 // * A 64-bit integer of the WIT (`u64`) is a Number, never a BigInt; exact up to 2^53.
+// * An `option` without a value is `null`.
 // * To return an error, throw the WIT value itself: `throw { tag: 'not-found' }`. A thrown `Error` is a trap: the instance is
 //   lost, and so is the transfer.
 // * What an import returns as an error is thrown; `pass` below hands it on.

@@ -3,8 +3,9 @@
 // It writes a line to the server's log for every push and every delete, of repositories that begin with `repositories` if that
 // is configured. Replace `tell` by what you need.
 //
-// Two things to know about JavaScript here:
+// Three things to know about JavaScript here:
 // * A 64-bit integer of the WIT (`u64`) is a Number, never a BigInt.
+// * An `option` without a value is `null`.
 // * A thrown `Error` is a trap: the instance is lost, and the whole batch comes again.
 
 import { get } from 'wasi:config/store@0.2.0-rc.1';
@@ -45,7 +46,7 @@ function outcomeOf(event) {
 }
 
 function tell(action, target, actor) {
-  const tag = target.tag === undefined ? '' : `:${target.tag}`;
-  const digest = target.content === undefined ? '' : ` (${target.content.digest})`;
+  const tag = target.tag == null ? '' : `:${target.tag}`;
+  const digest = target.content == null ? '' : ` (${target.content.digest})`;
   log('info', '{{name}}', `${actor ?? 'somebody'}: ${action} ${target.repository}${tag}${digest}`);
 }

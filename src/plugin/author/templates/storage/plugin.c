@@ -218,21 +218,33 @@ static void make_folders(char *path) {
     }
 }
 
-/* A name is durable when the folder that holds it is. */
+/* A name is durable when the folder that holds it is. The C library speaks WASI 0.1, where a folder can't be synced, so this asks
+ * WASI 0.2 itself. Returns 0, or the code of what failed. */
 static int sync_folders(const char *place) {
+    wasi_filesystem_preopens_list_tuple2_own_descriptor_string_t granted;
+    wasi_filesystem_preopens_get_directories(&granted);
     char *folder = strdup(place), *slash;
     int code = 0;
-    while (code == 0 && strcmp(folder, DIRECTORY) != 0 && (slash = strrchr(folder, '/'))) {
+    while (code == 0 && (slash = strrchr(folder, '/')) && slash > folder + strlen(DIRECTORY)) {
         *slash = 0;
-        int opened = open(folder, O_RDONLY | O_DIRECTORY);
-        if (opened < 0) {
-            if (errno != ENOENT) code = errno;
-        } else {
-            if (fsync(opened) != 0) code = errno;
-            close(opened);
+        plugin_string_t path = {(uint8_t *)folder + sizeof DIRECTORY, strlen(folder) - sizeof DIRECTORY};
+        for (size_t i = 0; i < granted.len; i++) {
+            const plugin_string_t *name = &granted.ptr[i].f1;
+            if (name->len != strlen(DIRECTORY) || memcmp(name->ptr, DIRECTORY, name->len) != 0) continue;
+            wasi_filesystem_types_own_descriptor_t opened;
+            wasi_filesystem_types_error_code_t failure;
+            if (wasi_filesystem_types_method_descriptor_open_at(
+                    wasi_filesystem_types_borrow_descriptor(granted.ptr[i].f0), 0, &path,
+                    WASI_FILESYSTEM_TYPES_OPEN_FLAGS_DIRECTORY, WASI_FILESYSTEM_TYPES_DESCRIPTOR_FLAGS_READ, &opened, &failure)) {
+                if (!wasi_filesystem_types_method_descriptor_sync(wasi_filesystem_types_borrow_descriptor(opened), &failure)) code = EIO;
+                wasi_filesystem_types_descriptor_drop_own(opened);
+            } else if (failure != WASI_FILESYSTEM_TYPES_ERROR_CODE_NO_ENTRY) {
+                code = EIO;
+            }
         }
     }
     free(folder);
+    wasi_filesystem_preopens_list_tuple2_own_descriptor_string_free(&granted);
     return code;
 }
 

@@ -175,16 +175,8 @@ func (w *writer) Close() {
 // A name is durable when the folder that holds it is.
 func syncFolders(folder string) error {
 	for ; folder != directory; folder = path.Dir(folder) {
-		opened, err := os.Open(folder)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = opened.Sync()
-			opened.Close()
-		}
-		if err != nil {
-			return err
+		if !SyncFolder(directory, strings.TrimPrefix(folder, directory+"/")) {
+			return errors.New("the folder " + folder + " can't be synced")
 		}
 	}
 	return nil

@@ -4,8 +4,9 @@
 // system can't have a file and a directory of one name. Objects are written under `new/` and renamed when they are finished, so
 // that nobody ever sees half of one.
 //
-// Three things to know about JavaScript here:
+// Four things to know about JavaScript here:
 // * A 64-bit integer of the WIT (`u64`) is a Number, never a BigInt; exact up to 2^53.
+// * An `option` without a value is `null`.
 // * To return an error, throw the WIT value itself: `throw { tag: 'not-found' }`. A thrown `Error` is a trap: the instance is
 //   lost, and so is the transfer.
 // * What an import returns as an error is thrown; `codeOf` below gets at it.
@@ -48,17 +49,17 @@ function failure(code) {
     case 'read-only':
       return { tag: 'permission-denied', val: code };
     default:
-      return typeof code === 'object' && code?.tag !== undefined ? code : { tag: 'other', val: String(code) };
+      return typeof code === 'object' && code?.tag != null ? code : { tag: 'other', val: String(code) };
   }
 }
 
-// Like `attempt`, but these failures of the file system are fine and give undefined.
+// Like `attempt`, but these failures of the file system are fine and give null.
 function unless(codes, action) {
   try {
     return action(granted());
   } catch (error) {
     if (codes.includes(codeOf(error))) {
-      return undefined;
+      return null;
     }
     throw failure(codeOf(error));
   }
@@ -70,7 +71,7 @@ const above = (path) => path.slice(0, path.lastIndexOf('/'));
 
 function metaOf(stat) {
   const at = stat.dataModificationTimestamp;
-  const modifiedMs = at === undefined ? undefined : at.seconds * 1000 + Math.floor(at.nanoseconds / 1_000_000);
+  const modifiedMs = at == null ? null : at.seconds * 1000 + Math.floor(at.nanoseconds / 1_000_000);
   return { sizeBytes: stat.size, modifiedMs };
 }
 
@@ -152,9 +153,9 @@ function syncFolders(folder) {
 function namesIn(folder) {
   const opened = unless(['no-entry'], (root) => root.openAt({}, folder, { directory: true }, { read: true }));
   const names = [];
-  if (opened !== undefined) {
+  if (opened != null) {
     const entries = attempt(() => opened.readDirectory());
-    for (let entry; (entry = attempt(() => entries.readDirectoryEntry())) !== undefined; ) {
+    for (let entry; (entry = attempt(() => entries.readDirectoryEntry())) != null; ) {
       names.push(entry.name);
     }
   }
@@ -198,7 +199,7 @@ export const backend = {
 
   // Called once on each new instance. Check the configuration here, and keep it cheap.
   init() {
-    if (granted() === undefined) {
+    if (granted() == null) {
       throw { tag: 'other', val: `no directory is granted: grant one with guest = "${DIRECTORY}" and write = true` };
     }
     for (const folder of ['objects', 'new']) {
@@ -233,7 +234,7 @@ export const backend = {
 
   write(key, options) {
     // The host sets these only when `capabilities` tells that they work.
-    if (options.ifAbsent || options.appendAtBytes !== undefined) {
+    if (options.ifAbsent || options.appendAtBytes != null) {
       throw { tag: 'unsupported' };
     }
     return new Writer(key, options.volatile);
@@ -264,7 +265,7 @@ export const backend = {
       for (const name of names.slice(0, request.limit)) {
         const path = `${folder}/${name.replaceAll('/', '.d/')}.o`;
         const stat = unless(['no-entry'], (root) => root.statAt({}, path));
-        if (stat !== undefined) {
+        if (stat != null) {
           entries.push({ name, object: metaOf(stat) });
         }
       }

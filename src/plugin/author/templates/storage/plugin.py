@@ -16,8 +16,10 @@ from typing import BinaryIO, List, Optional
 import wit_world.exports
 import wit_world.exports.backend as backend
 from componentize_py_types import Err
+from wit_world.imports import wasi_filesystem_types as files
+from wit_world.imports.preopens import get_directories
 from wit_world.imports.random import get_random_bytes
-from wit_world.imports.types import (
+from wit_world.imports.wharf_storage_types import (
     ByteRange,
     CapabilityFlags,
     Error_Conflict,
@@ -132,15 +134,21 @@ class Writer(backend.Writer):
 
 
 def sync_folders(folder: str) -> None:
-    """A name is durable when the folder that holds it is."""
-    while folder != DIRECTORY:
-        with suppress(FileNotFoundError):
-            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
-        folder = os.path.dirname(folder)
+    """A name is durable when the folder that holds it is.
+
+    Python's own files speak WASI 0.1, where a folder can't be synced, so this asks WASI 0.2 itself.
+    """
+    for granted, path in get_directories():
+        with granted:
+            while path == DIRECTORY and folder != DIRECTORY:
+                relative = os.path.relpath(folder, DIRECTORY)
+                try:
+                    with granted.open_at(files.PathFlags(0), relative, files.OpenFlags.DIRECTORY, files.DescriptorFlags.READ) as opened:
+                        opened.sync()
+                except Err as error:
+                    if error.value != files.ErrorCode.NO_ENTRY:
+                        raise OSError(errno.EIO, f"{folder} can't be synced: {error.value}")
+                folder = os.path.dirname(folder)
 
 
 def gather(folder: str, prefix: str, after: str, wanted: int, found: List[str]) -> None:

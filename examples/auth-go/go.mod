@@ -1,0 +1,3 @@
+module auth-go.local
+
+go 1.24
