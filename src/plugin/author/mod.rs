@@ -17,6 +17,8 @@ mod world;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wit_tests;
 
 pub use build::build;
 pub use error::Error;

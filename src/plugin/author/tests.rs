@@ -41,7 +41,7 @@ fn no_placeholder_stays_in_a_project() {
             if path.is_dir() {
                 look(&path);
             } else {
-                assert!(!fs::read_to_string(&path).unwrap().contains("{{"), "{}", path.display());
+                assert!(!fs::read_to_string(&path).unwrap().contains("{{name}}"), "{}", path.display());
             }
         }
     }
