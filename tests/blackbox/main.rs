@@ -16,6 +16,7 @@ mod blobs;
 mod chunks;
 mod clients;
 mod crash;
+mod examples;
 mod exchange;
 mod hostile;
 mod hostile_table;
@@ -28,12 +29,15 @@ mod manifests_put;
 mod mounts;
 mod notification_plugins;
 mod notifications;
+<<<<<<< HEAD
 mod objects_faults;
 mod objects_oss;
 mod objects_recipes;
 mod objects_requests;
 mod objects_s3;
 mod objects_uploads;
+=======
+>>>>>>> 7442d58 (tmp)
 mod plugin_mail;
 mod plugin_oidc;
 mod plugin_webhook;

@@ -15,6 +15,7 @@ mod conformance;
 mod guests;
 mod lint;
 mod process;
+mod python;
 mod server;
 mod test;
 mod tools;

@@ -15,6 +15,8 @@
 //! | `WHARF_TOOL_EXIM` | exim, a mail server |
 //! | `WHARF_TOOL_NODE` | node |
 //! | `WHARF_TOOL_OIDC_PROVIDER` | the folder of the package oidc-provider for node |
+//! | `WHARF_TOOL_JCO` | jco, which makes components of JavaScript |
+//! | `WHARF_TOOL_COMPONENTIZE_PY` | componentize-py, which makes components of Python; in its folder is a python3 that has zig, for C |
 //! | `WHARF_TOOL_DOCKER` | the docker client; set only where the machine has one |
 //!
 //! `WHARF_GUESTS` is the folder of the components that `cargo xtask guests` builds.

@@ -6,6 +6,7 @@
 
 use crate::guests;
 use crate::process::{capture, last_lines, say};
+use crate::python;
 use anyhow::{Context, Result, bail};
 use std::env;
 use std::ffi::OsString;
@@ -34,11 +35,21 @@ enum Source {
         package: &'static str,
         version: &'static str,
     },
+    /// The program that a package for node brings.
+    NpmProgram {
+        package: &'static str,
+        version: &'static str,
+    },
+    /// The program of the last of some packages of PyPI, which share an environment.
+    Pip {
+        name: &'static str,
+        packages: &'static [&'static str],
+    },
     /// Used where it is, never installed.
     IfThere,
 }
 
-const TOOLS: [Tool; 13] = [
+const TOOLS: [Tool; 15] = [
     Tool { variable: "WHARF_TOOL_SKOPEO", binary: "skopeo", source: Source::Debian { package: "skopeo" } },
     Tool {
         variable: "WHARF_TOOL_CRANE",
@@ -89,6 +100,20 @@ const TOOLS: [Tool; 13] = [
         source: Source::Npm { package: "oidc-provider", version: "8.8.1" },
     },
     Tool { variable: "WHARF_TOOL_DOCKER", binary: "docker", source: Source::IfThere },
+    Tool {
+        variable: "WHARF_TOOL_JCO",
+        binary: "jco",
+        source: Source::NpmProgram { package: "@bytecodealliance/jco", version: "1.35.0" },
+    },
+    // With zig, which compiles C: `python3` of the same folder finds it.
+    Tool {
+        variable: "WHARF_TOOL_COMPONENTIZE_PY",
+        binary: "componentize-py",
+        source: Source::Pip {
+            name: "componentize-py-0.25.1-ziglang-0.17.1",
+            packages: &["ziglang==0.17.1", "componentize-py==0.25.1"],
+        },
+    },
 ];
 
 /// Installs Debian packages without starting the services that some of them bring: a registry or a web server that
@@ -154,6 +179,12 @@ pub(crate) fn install() -> Result<Toolbox> {
             })?),
             Source::Go { name, module, version } => Some(install_go(name, module, version, tool.binary)?),
             Source::Npm { package, version } => Some(install_npm(package, version)?),
+            Source::NpmProgram { package, version } => {
+                Some(install_npm(package, version)?.join("node_modules/.bin").join(tool.binary))
+            }
+            Source::Pip { name, packages } => {
+                Some(python::install(&cache_folder()?.join("tools").join(name), packages, tool.binary)?)
+            }
             Source::IfThere => find(tool.binary),
         };
         found.extend(path.map(|path| (tool.variable, path)));

@@ -1,0 +1,99 @@
+//! The examples in other languages, built by `wharf plugin build` and put into a server; and every scaffold, built as it is.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::example::{build, component, scaffold};
+use crate::support::plugin::{basic, behind};
+use crate::support::server::Setup;
+use crate::support::{Request, Server};
+
+/// A server behind an example, patient with what has to be compiled first.
+fn behind_example(name: &str, lines: &str) -> Setup {
+    let limits = "limits: {call_time_max: 60s, start_time_max: 60s, compile_time_max: 300s}\n";
+    behind(&fs::read(component(name)).unwrap(), &format!("{limits}{lines}"))
+}
+
+fn secret(server: &Setup, key: &str, text: &str) -> String {
+    let file = server.directory().join(key);
+    fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
+fn upload(server: &Server, repository: &str, password: &str) -> u16 {
+    let request = Request::post(format!("/v2/{repository}/blobs/uploads/"));
+    server.send(request.header("Authorization", basic("ci", password))).status
+}
+
+#[test]
+fn robot_accounts_in_javascript() {
+    let accounts =
+        r#"[{"name":"ci","password":"correct horse","rules":[{"repositories":"team/*","actions":["pull","push"]}]}]"#;
+    let setup = behind_example("auth-javascript", "grants: {secrets: {accounts: {file: DIRECTORY/accounts}}}");
+    secret(&setup, "accounts", accounts);
+    let server = setup.start();
+    assert!(server.get("/v2/").expect(401).the("www-authenticate").contains("robots"));
+    server.get_as("/v2/", "ci", "correct horse").expect(200);
+    server.get_as("/v2/", "ci", "wrong horse").expect(401);
+    assert_eq!(upload(&server, "team/app", "correct horse"), 202);
+    let refused = server.get_as("/v2/other/app/tags/list", "ci", "correct horse").expect(403);
+    assert!(refused.text().contains("ci may not pull other/app"), "{refused}");
+}
+
+#[test]
+fn access_by_network_in_go() {
+    let rules = "config: {networks: \"127.0.0.0/8 team/ pull,push\"}";
+    let server = behind_example("auth-go", rules).start();
+    server.get("/v2/").expect(200);
+    server.get("/v2/team/app/tags/list").expect(404);
+    server.send(Request::post("/v2/team/app/blobs/uploads/")).expect(202);
+    let refused = server.get("/v2/other/app/tags/list").expect(403);
+    assert!(refused.text().contains("nobody at 127.0.0.1"), "{refused}");
+    server.get_as("/v2/", "alice", "secret").expect(401);
+}
+
+#[test]
+fn signed_passwords_in_python() {
+    let table =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/auth-python/plugin-tests.toml"));
+    let table = table.unwrap();
+    let tokens: Vec<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("basic = \"ci:")?.strip_suffix('"')).collect();
+    let (good, expired, forged) = (tokens[0], tokens[2], tokens[3]);
+    let setup = behind_example("auth-python", "grants: {secrets: {key: {file: DIRECTORY/key}}}");
+    secret(&setup, "key", "a key of thirty-two characters!!\n");
+    let server = setup.start();
+    server.get("/v2/").expect(401);
+    server.get_as("/v2/team/app/tags/list", "ci", good).expect(404);
+    assert_eq!(upload(&server, "team/app", good), 202);
+    server.get_as("/v2/team/other/tags/list", "ci", good).expect(403);
+    for bad in [expired, forged, "no token", "a.b.c"] {
+        server.get_as("/v2/", "ci", bad).expect(401);
+    }
+}
+
+#[test]
+fn the_other_examples_build() {
+    for name in ["storage-c", "storage-javascript", "notify-python"] {
+        let bytes = fs::read(component(name)).unwrap();
+        assert!(bytes.starts_with(b"\0asm\x0d\0\x01\0"), "{name} is a component");
+    }
+}
+
+#[test]
+fn every_scaffold_builds_as_it_is() {
+    let parent = tempfile::tempdir().unwrap();
+    for world in ["auth-provider", "notification-hook", "storage-backend", "storage-layer"] {
+        for language in ["javascript", "go", "c"] {
+            let project = scaffold(parent.path(), world, language);
+            let component = build(&project);
+            assert_eq!(component.file_name(), project.with_extension("wasm").file_name());
+            let bytes = fs::read(&component).unwrap();
+            let needle = format!("world = \"{world}\"");
+            assert!(
+                bytes.windows(needle.len()).any(|part| part == needle.as_bytes()),
+                "{component:?} has its manifest"
+            );
+        }
+    }
+}
