@@ -29,17 +29,16 @@ mod manifests_put;
 mod mounts;
 mod notification_plugins;
 mod notifications;
-<<<<<<< HEAD
 mod objects_faults;
 mod objects_oss;
 mod objects_recipes;
 mod objects_requests;
 mod objects_s3;
 mod objects_uploads;
-=======
->>>>>>> 7442d58 (tmp)
+mod plugin_encrypted;
 mod plugin_mail;
 mod plugin_oidc;
+mod plugin_webdav;
 mod plugin_webhook;
 mod plugins_auth;
 mod plugins_hostile;
