@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(china, "https://s3.cn-north-1.amazonaws.com.cn");
         let fips = s3(|s3| (s3.usefipsendpoint, s3.region) = (true, "us-gov-west-1".to_owned())).unwrap().0;
         assert_eq!(fips, "https://s3-fips.us-gov-west-1.amazonaws.com");
-        assert_eq!(s3(|s3| s3.bucket = "with.dots".to_owned()).unwrap().1, false);
+        assert!(!s3(|s3| s3.bucket = "with.dots".to_owned()).unwrap().1);
         assert_eq!(s3(|s3| s3.region = "pek3b".to_owned()).unwrap_err().0, "region");
         assert_eq!(s3(|s3| (s3.accelerate, s3.usefipsendpoint) = (true, true)).unwrap_err().0, "accelerate");
         assert_eq!(s3(|s3| (s3.accelerate, s3.forcepathstyle) = (true, Some(true))).unwrap_err().0, "accelerate");

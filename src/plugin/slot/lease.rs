@@ -42,6 +42,9 @@ enum State {
     Spent,
 }
 
+/// A call that is about to be made, and what it is made with: the store of the instance, and the guest's functions.
+pub type Begun<'a, W> = (Call<'a, W>, &'a mut Store<Sandbox>, &'a <W as World>::Guest);
+
 /// One call that is about to be made.
 pub struct Call<'a, W: World> {
     function: &'static str,
@@ -76,17 +79,13 @@ impl<W: World> Lease<W> {
     ///
     /// # Errors
     /// When a call before this one failed: the instance is gone, take a new lease.
-    pub fn begin(
-        &mut self,
-        function: &'static str,
-    ) -> Result<(Call<'_, W>, &mut Store<Sandbox>, &W::Guest), PluginError> {
+    pub fn begin(&mut self, function: &'static str) -> Result<Begun<'_, W>, PluginError> {
         let Some(instance) = self.instance.as_mut().filter(|_| self.state == State::Idle) else {
             let reason = "the call before this one failed, and ended its instance".to_owned();
             return Err(self.slot.error(Fault::Trap { function, reason }));
         };
         self.state = State::Calling;
         instance.store.set_epoch_deadline(1);
-        instance.store.data_mut().begin_call();
         instance.store.data_mut().begin_call();
         let call = Call {
             function,

@@ -36,8 +36,11 @@ pub struct Spec {
     /// Its configuration, grants and limits, which stay when the component is exchanged.
     pub plugin: Plugin,
     /// Done to the sandbox of each new instance, before anything else; for worlds whose imports need something of the host.
-    pub prepare: Option<Arc<dyn Fn(&mut Sandbox) + Send + Sync>>,
+    pub prepare: Option<Prepare>,
 }
+
+/// What is done to the sandbox of each new instance.
+pub type Prepare = Arc<dyn Fn(&mut Sandbox) + Send + Sync>;
 
 /// A named, exchangeable component of one world.
 pub struct Slot<W: World> {

@@ -118,6 +118,7 @@ fn dependencies(lock: &toml::Table, package: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end itself")]
 mod tests {
     use super::*;
 
