@@ -20,7 +20,7 @@
 //!
 //! # How an adapter uses it
 //!
-//! ```ignore
+//! ```text
 //! // Once: bind the world. `Guest` is what bindgen! made; with optional exports, a struct of several.
 //! impl World for AuthProviderPre<Sandbox> { … }
 //!

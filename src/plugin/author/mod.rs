@@ -1,4 +1,4 @@
-//! For those who write plugins: [`scaffold`] writes a project for a [`World`] in a [`Language`], [`build`](build()) makes the
+//! For those who write plugins: [`scaffold`](scaffold()) writes a project for a [`World`] in a [`Language`], [`build`](build()) makes the
 //! component of one.
 //!
 //! The tools that compile are the languages' own and are found on the author's machine. What stands between them and a
