@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import warnings  # noqa: F401  hmac imports it when it is first used, and then there is nothing left to import from
 from typing import List
 
 import wit_world.exports
