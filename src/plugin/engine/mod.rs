@@ -66,9 +66,6 @@ impl Runtime {
     /// When the system gives no address space, no thread, or the host's imports can't be put together.
     pub fn start(cache: Option<PathBuf>) -> Result<Self, LoadError> {
         let host = |error: &dyn std::fmt::Display| LoadError::Host(format!("the plugin engine can't be made: {error}"));
-        // wasmtime-wasi-tls makes a TLS client of its own before it takes ours, and rustls panics when two crypto libraries are
-        // compiled in and nobody has said which one counts. Somebody may have said so already.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let engine = match Engine::new(&config(true)) {
             Ok(engine) => engine,
             Err(error) => {

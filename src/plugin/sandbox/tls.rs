@@ -105,3 +105,13 @@ impl AsyncWrite for Stream {
         Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// A second crypto library among the dependencies made this panic, in whatever code that names none (Redis, for one).
+    #[test]
+    fn rustls_finds_its_crypto_library_without_being_told() {
+        let config = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty());
+        assert!(!config.with_no_client_auth().crypto_provider().cipher_suites.is_empty());
+    }
+}
