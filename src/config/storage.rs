@@ -160,10 +160,14 @@ impl Default for Redirect {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cache {
-    /// Where blob descriptors are cached. `layerinfo` is its old name.
+    /// Where descriptors are cached: what tells that a repository has a blob or a manifest. `layerinfo` is its old name.
     pub blobdescriptor: BlobDescriptorCache,
-    /// Blob descriptors kept in memory at most; 0 sets no bound.
+    /// Descriptors kept in memory at most; 0 sets no bound.
     pub blobdescriptorsize: u64,
+    /// How long a descriptor counts: a blob or a manifest that another process has deleted may be served for so long after
+    /// that. What this server deletes is gone at once, and tags are always read fresh. 0 remembers nothing. Where the data
+    /// lies on this machine, nothing is remembered either.
+    pub descriptor_age_max: Period,
     /// Memory for manifests, which never change under their digest; 0 keeps none.
     pub manifest_bytes_max: ByteSize,
 }
@@ -173,6 +177,7 @@ impl Default for Cache {
         Self {
             blobdescriptor: BlobDescriptorCache::default(),
             blobdescriptorsize: 10_000,
+            descriptor_age_max: Period::secs(30),
             manifest_bytes_max: ByteSize::mib(16),
         }
     }

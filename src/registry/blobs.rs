@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 
+use super::descriptors::{CachedDescriptor, DescriptorKey, Ticket};
 use super::links::put_link;
 use super::repositories::RepositoryWalk;
 use super::{Error, Registry, Result};
-use crate::oci::{Digest, RepositoryName};
+use crate::oci::{Digest, RepositoryName, media_type};
 use crate::storage::{ByteRange, Change, OptionalExt, ReadStream, StorageKey, layout};
 
 /// A blob that a repository has.
@@ -31,10 +32,22 @@ impl Registry {
     /// # Errors
     /// [`Error::BlobUnknown`] when this repository does not link it, or when its bytes are gone.
     pub async fn stat_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Blob> {
-        let canonical = self.canonical_of(repository, digest).await?;
-        let meta = self.storage.stat(&layout::blob_data(&canonical)).await.optional()?;
-        let meta = meta.ok_or_else(|| Error::BlobUnknown(digest.clone()))?;
-        Ok(Blob { canonical, size: meta.size })
+        let linked = self.linked_blob(repository, digest).await?;
+        let meta = self.storage.stat(&layout::blob_data(&linked.canonical)).await.optional()?;
+        let size = self.seen_blob(&linked, meta.map(|meta| meta.size)).await;
+        let size = size.ok_or_else(|| Error::BlobUnknown(digest.clone()))?;
+        Ok(Blob { canonical: linked.canonical, size })
+    }
+
+    /// A blob's size, for whoever opens it next. What is remembered will do.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`] as [`Registry::stat_blob`].
+    pub async fn blob_size(&self, repository: &RepositoryName, digest: &Digest) -> Result<u64> {
+        match self.descriptors.get(&DescriptorKey::blob(repository, digest)).await {
+            Some(known) => Ok(known.size),
+            None => Ok(self.stat_blob(repository, digest).await?.size),
+        }
     }
 
     /// Opens a blob for reading.
@@ -47,8 +60,9 @@ impl Registry {
         digest: &Digest,
         range: ByteRange,
     ) -> Result<ReadStream> {
-        let canonical = self.canonical_of(repository, digest).await?;
-        let stream = self.storage.read(&layout::blob_data(&canonical), range).await.optional()?;
+        let linked = self.linked_blob(repository, digest).await?;
+        let stream = self.storage.read(&layout::blob_data(&linked.canonical), range).await.optional()?;
+        self.seen_blob(&linked, stream.as_ref().map(|stream| stream.meta.size)).await;
         stream.ok_or_else(|| Error::BlobUnknown(digest.clone()))
     }
 
@@ -83,7 +97,10 @@ impl Registry {
     pub async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let canonical = self.canonical_of(repository, digest).await?;
         let links = [layout::layer_link(repository, digest), layout::layer_link(repository, &canonical)];
-        Ok(self.storage.delete(&links).await?)
+        let deleted = self.storage.delete(&links).await;
+        let keys = [digest, &canonical].map(|digest| DescriptorKey::blob(repository, digest));
+        self.descriptors.remove(&keys).await;
+        Ok(deleted?)
     }
 
     /// Gives `to` a blob that `from` has, without moving a byte. `None` when `from` does not have it.
@@ -96,7 +113,7 @@ impl Registry {
         match self.stat_blob(from, digest).await {
             Ok(blob) => {
                 let link = self.link_change(layout::layer_link(to, &blob.canonical), &blob.canonical).await?;
-                self.commit_links(to, &blob.canonical, digest, link.into_iter().collect()).await?;
+                self.commit_links(to, &blob, digest, link.into_iter().collect()).await?;
                 Ok(Some(blob))
             }
             Err(Error::BlobUnknown(_)) => Ok(None),
@@ -125,13 +142,18 @@ impl Registry {
         Ok(found)
     }
 
-    /// Whether a repository has a blob, bytes and all.
+    /// Whether a repository has a blob, bytes and all. Its link is read in any case: who asks is about to rely on it. The bytes
+    /// are there before a link to them and go after it, so that they were seen lately is enough.
     pub async fn has_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
-        match self.stat_blob(repository, digest).await {
-            Ok(_) => Ok(true),
-            Err(Error::BlobUnknown(_)) => Ok(false),
-            Err(error) => Err(error),
+        let ticket = self.descriptors.ticket();
+        let Some(canonical) = self.read_link(&layout::layer_link(repository, digest)).await? else { return Ok(false) };
+        let key = DescriptorKey::blob(repository, digest);
+        if self.descriptors.get(&key).await.is_some_and(|known| known.canonical == canonical) {
+            return Ok(true);
         }
+        let meta = self.storage.stat(&layout::blob_data(&canonical)).await.optional()?;
+        let linked = LinkedBlob { key, canonical, known: false, ticket };
+        Ok(self.seen_blob(&linked, meta.map(|meta| meta.size)).await.is_some())
     }
 
     /// Makes a new blob visible: its bytes first, then the links under which the repository serves it. `digest` is what the
@@ -145,7 +167,11 @@ impl Registry {
         digest: &Digest,
     ) -> Result<()> {
         let key = layout::blob_data(canonical);
-        let present = async { Ok(self.storage.stat(&key).await.optional()?) };
+        let whole_in_one = matches!(&source, BlobSource::Bytes(_)) && self.storage.capabilities().remote;
+        let present = async {
+            // A request that may find that another one is not needed saves nothing.
+            if whole_in_one { Ok(None) } else { Ok::<_, Error>(self.storage.stat(&key).await.optional()?) }
+        };
         let link = self.link_change(layout::layer_link(repository, canonical), canonical);
         // New names are asked for on a thread that may block: both at once.
         let (present, link) = tokio::try_join!(present, link)?;
@@ -155,7 +181,8 @@ impl Registry {
             BlobSource::Bytes(content) => Some(Change::Put { key, content }),
             BlobSource::Staged(parts) => Some(Change::Assemble { parts, key }),
         };
-        self.commit_links(repository, canonical, digest, bytes.into_iter().chain(link).collect()).await
+        let blob = Blob { canonical: canonical.clone(), size };
+        self.commit_links(repository, &blob, digest, bytes.into_iter().chain(link).collect()).await
     }
 
     /// Applies `changes`, which link a blob to a repository under its canonical digest, and links it under the one that was
@@ -163,17 +190,45 @@ impl Registry {
     async fn commit_links(
         &self,
         repository: &RepositoryName,
-        canonical: &Digest,
+        blob: &Blob,
         digest: &Digest,
         mut changes: Vec<Change>,
     ) -> Result<()> {
+        let (ticket, canonical) = (self.descriptors.ticket(), &blob.canonical);
         if digest != canonical {
             changes.push(put_link(layout::layer_link(repository, digest), canonical));
         }
         if !changes.is_empty() {
             self.storage.commit(changes).await?;
         }
+        let names = [Some(canonical), (digest != canonical).then_some(digest)];
+        for name in names.into_iter().flatten() {
+            let key = DescriptorKey::blob(repository, name);
+            self.descriptors.put(ticket, &key, &descriptor(canonical, blob.size)).await;
+        }
         Ok(())
+    }
+
+    /// Where a repository's blob is stored, as it was lately or is now.
+    async fn linked_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<LinkedBlob> {
+        let (ticket, key) = (self.descriptors.ticket(), DescriptorKey::blob(repository, digest));
+        if let Some(known) = self.descriptors.get(&key).await {
+            return Ok(LinkedBlob { key, canonical: known.canonical, known: true, ticket });
+        }
+        let canonical = self.canonical_of(repository, digest).await?;
+        Ok(LinkedBlob { key, canonical, known: false, ticket })
+    }
+
+    /// Remembers what the storage has just said of a blob's bytes: their size, or that they are gone. Says it, too.
+    async fn seen_blob(&self, linked: &LinkedBlob, size: Option<u64>) -> Option<u64> {
+        match size {
+            Some(size) if !linked.known => {
+                self.descriptors.put(linked.ticket, &linked.key, &descriptor(&linked.canonical, size)).await;
+            }
+            None if linked.known => self.descriptors.remove(std::slice::from_ref(&linked.key)).await,
+            _ => {}
+        }
+        size
     }
 
     /// The digest that a repository's blob is stored under.
@@ -181,4 +236,17 @@ impl Registry {
         let link = self.read_link(&layout::layer_link(repository, digest)).await?;
         link.ok_or_else(|| Error::BlobUnknown(digest.clone()))
     }
+}
+
+/// A blob that a repository links.
+struct LinkedBlob {
+    key: DescriptorKey,
+    canonical: Digest,
+    /// Whether that was remembered.
+    known: bool,
+    ticket: Ticket,
+}
+
+fn descriptor(canonical: &Digest, size: u64) -> CachedDescriptor {
+    CachedDescriptor { canonical: canonical.clone(), size, media_type: media_type::OCTET_STREAM.to_owned() }
 }

@@ -28,9 +28,10 @@ impl Registry {
         Ok(digest)
     }
 
-    /// What is to be written so that `key` links to `digest`; nothing when it does already.
+    /// What is to be written so that `key` links to `digest`; nothing when it does already, unless writing is as cheap as
+    /// finding that out.
     pub(super) async fn link_change(&self, key: StorageKey, digest: &Digest) -> Result<Option<Change>> {
-        if self.read_link(&key).await?.as_ref() == Some(digest) {
+        if !self.storage.capabilities().remote && self.read_link(&key).await?.as_ref() == Some(digest) {
             return Ok(None);
         }
         Ok(Some(put_link(key, digest)))

@@ -1,10 +1,12 @@
 //! What a registry does, without a word of HTTP: blobs, uploads, manifests, tags, referrers, the catalog.
 //!
 //! [`Registry`] is one handle, shared by every request; each file here adds the operations of one noun to it. Storage is the
-//! truth. The only thing kept in memory is what can never change: manifests, by their digest.
+//! truth. What is kept in memory is what can never change (manifests, by their digest), and on a remote backend for a while
+//! that a repository has something ([`descriptors`]).
 
 mod blobs;
 mod catalog;
+pub mod descriptors;
 mod error;
 pub mod gc;
 mod key;
@@ -22,6 +24,7 @@ pub mod verify;
 
 pub use blobs::Blob;
 pub use catalog::CatalogPage;
+pub use descriptors::DescriptorCache;
 pub use error::{Error, Result};
 pub use manifests::{ManifestRules, PushedManifest, StoredManifest};
 pub use referrers::ReferrersPage;
@@ -30,6 +33,7 @@ pub use uploads::{BlobBody, UploadId, UploadStatus};
 
 use std::sync::Arc;
 
+use self::descriptors::Descriptors;
 use crate::storage::Storage;
 use crate::telemetry::metrics::CacheMetrics;
 
@@ -64,6 +68,7 @@ impl Default for RegistryOptions {
 pub struct Registry {
     storage: Arc<dyn Storage>,
     options: RegistryOptions,
+    descriptors: Descriptors,
     manifests: manifests::Cache,
     uploads: uploads::Running,
 }
@@ -73,7 +78,13 @@ impl Registry {
     pub fn new(storage: Arc<dyn Storage>, options: RegistryOptions) -> Self {
         let manifests = manifests::Cache::new(options.manifest_cache_bytes_max, options.cache_metrics.clone());
         let uploads = uploads::Running::new(options.upload_buffer_bytes_max);
-        Self { storage, options, manifests, uploads }
+        Self { storage, options, descriptors: Descriptors::new(None), manifests, uploads }
+    }
+
+    /// Remembers in `cache` what repositories have. For backends to which the way is longer than to the cache.
+    #[must_use]
+    pub fn with_descriptors(self, cache: Arc<dyn DescriptorCache>) -> Self {
+        Self { descriptors: Descriptors::new(Some(cache)), ..self }
     }
 
     /// The storage below, for upkeep that works on keys.

@@ -26,8 +26,9 @@ use crate::oci::descriptor::Platform;
 use crate::plugin::Host;
 use crate::plugin::auth::{AuthWorld, Connection, PluginAuth};
 use crate::plugin::storage::PluginStorage;
+use crate::registry::descriptors::MemoryDescriptors;
 use crate::registry::manifests::IndexChildren;
-use crate::registry::{ManifestRules, Registry, RegistryOptions};
+use crate::registry::{DescriptorCache, ManifestRules, Registry, RegistryOptions};
 use crate::storage::Storage;
 use crate::storage::local::{LocalOptions, LocalStorage};
 use crate::storage::memory::MemoryStorage;
@@ -70,7 +71,11 @@ impl Parts {
         };
         let descriptors_cached = config.storage.cache.blobdescriptor == BlobDescriptorCache::InMemory;
         let options = RegistryOptions { cache_metrics: metrics.cache(), ..registry_options(config)? };
-        let registry = Arc::new(Registry::new(Arc::clone(&storage), options));
+        let registry = Registry::new(Arc::clone(&storage), options);
+        let registry = Arc::new(match descriptors(config, storage.as_ref()) {
+            Some(cache) => registry.with_descriptors(cache),
+            None => registry,
+        });
         let secret = upload_secret(config, &registry).await?;
         let api = Api::new(Arc::clone(&registry), auth, secret, api_options(config)?);
         let router = api::router(Arc::new(api.notifying(Arc::clone(notifier)))).merge(served);
@@ -123,6 +128,17 @@ async fn native_storage(
         },
         None => Err(StartError("no storage is configured; name one, such as storage.filesystem".to_owned())),
     }
+}
+
+/// Where it is remembered what repositories have. On this machine a look into the storage costs less than it is worth to be late.
+fn descriptors(config: &Config, storage: &dyn Storage) -> Option<Arc<dyn DescriptorCache>> {
+    let cache = &config.storage.cache;
+    let age_max = cache.descriptor_age_max.get();
+    let wanted = cache.blobdescriptor != BlobDescriptorCache::None && !age_max.is_zero();
+    if !wanted || !storage.capabilities().remote {
+        return None;
+    }
+    Some(Arc::new(MemoryDescriptors::new(cache.blobdescriptorsize, age_max)))
 }
 
 /// The provider, with the access rules before it; and what it serves itself.

@@ -8,7 +8,6 @@ use super::nearest::nearest;
 use super::shapes::join;
 use crate::config::Config;
 use crate::config::middleware::Piece;
-use crate::config::storage::Cache;
 
 /// The middleware of `distribution`, by the place where it is put.
 const STORAGE_MIDDLEWARE: [&str; 4] = ["cloudfront", "redirect", "rewrite", "alicdn"];
@@ -57,10 +56,6 @@ fn proxy(checker: &mut Checker<'_>, config: &Config) {
 fn unused(checker: &mut Checker<'_>, config: &Config) {
     if config.storage.tag.concurrencylimit != 0 {
         checker.warning("storage.tag.concurrencylimit", "is not active yet; 16 tag links are read at the same time");
-    }
-    if config.storage.cache.blobdescriptorsize != Cache::default().blobdescriptorsize {
-        let sentence = "is not active yet; how much is cached in memory is bounded by storage.cache.manifest_bytes_max";
-        checker.warning("storage.cache.blobdescriptorsize", sentence);
     }
     // A server that accepts what it was told to refuse is worse than one that does not start.
     if !config.policy.repository.classes.is_empty() {

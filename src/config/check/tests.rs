@@ -115,9 +115,8 @@ fn every_mistake_is_one_sentence_with_its_key_its_place_and_its_mend() {
 }
 
 /// Words of the one warning that each of these earns; a server starts with them.
-const WARNINGS: [(&str, &[&str]); 26] = [
+const WARNINGS: [(&str, &[&str]); 25] = [
     ("  tag: {concurrencylimit: 4}", &["storage.tag.concurrencylimit", "not active yet"]),
-    ("  cache: {blobdescriptorsize: 5}", &["storage.cache.blobdescriptorsize", "not active yet"]),
     (
         "http: {tls: {certificate: /c, key: /k, ciphersuites: [TLS_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305]}}",
         &["http.tls.ciphersuites[0]", "weak"],

@@ -1,6 +1,7 @@
 //! Deleting a manifest: the revision first, then every tag that points at it, so that nothing dangles for long.
 
 use crate::oci::{Algorithm, Digest, Reference, RepositoryName, Tag};
+use crate::registry::descriptors::DescriptorKey;
 use crate::registry::pages::Pages;
 use crate::registry::{Error, Registry, Result};
 use crate::storage::{OptionalExt, layout};
@@ -26,7 +27,10 @@ impl Registry {
         if let Some(subject) = subject {
             keys.extend(names.iter().map(|name| layout::referrer_link(repository, &subject.digest, name)));
         }
-        self.storage.delete(&keys).await?;
+        let deleted = self.storage.delete(&keys).await;
+        let forgotten: Vec<_> = names.iter().map(|name| DescriptorKey::manifest(repository, name)).collect();
+        self.descriptors.remove(&forgotten).await;
+        deleted?;
         let tags = self.tags_of(repository, &names).await?;
         for tag in &tags {
             self.storage.delete_prefix(&layout::tag(repository, tag)).await?;
@@ -55,11 +59,14 @@ impl Registry {
         Ok(aliases)
     }
 
-    /// Whether a repository has a manifest, bytes and all.
+    /// Whether a repository has a manifest, bytes and all. Its link is read in any case, as in [`Registry::has_blob`].
     pub async fn has_manifest(&self, repository: &RepositoryName, digest: &Digest) -> Result<bool> {
-        match self.read_link(&layout::revision_link(repository, digest)).await? {
-            Some(canonical) => Ok(self.storage.stat(&layout::blob_data(&canonical)).await.optional()?.is_some()),
-            None => Ok(false),
+        let link = self.read_link(&layout::revision_link(repository, digest)).await?;
+        let Some(canonical) = link else { return Ok(false) };
+        let known = self.descriptors.get(&DescriptorKey::manifest(repository, digest)).await;
+        if known.is_some_and(|known| known.canonical == canonical) {
+            return Ok(true);
         }
+        Ok(self.storage.stat(&layout::blob_data(&canonical)).await.optional()?.is_some())
     }
 }

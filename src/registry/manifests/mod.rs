@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::descriptors::{CachedDescriptor, DescriptorKey};
 use super::{Error, Registry, Result};
 use crate::oci::{Algorithm, Digest, Hasher, Manifest, Reference, RepositoryName};
 use crate::storage::{ErrorKind, OptionalExt, StorageError, layout};
@@ -25,6 +26,14 @@ pub struct StoredManifest {
     pub bytes: Bytes,
     /// What the registry understands of it.
     pub manifest: Manifest,
+}
+
+impl StoredManifest {
+    /// What is remembered of it, if it is stored as `canonical`.
+    fn descriptor(&self, canonical: Digest) -> CachedDescriptor {
+        let media_type = self.manifest.kind.media_type().to_owned();
+        CachedDescriptor { canonical, size: self.bytes.len() as u64, media_type }
+    }
 }
 
 /// Manifests by the digest they were asked for, the least used of which give way.
@@ -60,8 +69,9 @@ impl Cache {
 impl Registry {
     /// Finds a manifest by tag or digest.
     ///
-    /// The bytes come from memory when they were read before; that the repository still has the manifest is asked of the
-    /// storage each time, so a delete is seen at once, whoever did it.
+    /// The bytes come from memory when they were read before. That the repository still has the manifest is asked of the storage
+    /// each time, so a delete is seen at once, whoever did it; but where descriptors are remembered, a delete by another
+    /// process may be seen later by their maximum age.
     ///
     /// # Errors
     /// [`Error::ManifestUnknown`] when the repository has no such tag or manifest.
@@ -71,12 +81,27 @@ impl Registry {
             Reference::Tag(tag) => self.resolve_tag(repository, tag).await?,
         };
         let unknown = || Error::ManifestUnknown { repository: repository.clone(), reference: reference.clone() };
-        let canonical = self.read_link(&layout::revision_link(repository, &digest)).await?.ok_or_else(unknown)?;
-        if let Some(stored) = self.manifests.get(&digest) {
-            return Ok(stored);
+        let (ticket, key) = (self.descriptors.ticket(), DescriptorKey::manifest(repository, &digest));
+        let known = self.descriptors.get(&key).await;
+        let canonical = match &known {
+            Some(known) => known.canonical.clone(),
+            None => self.read_link(&layout::revision_link(repository, &digest)).await?.ok_or_else(unknown)?,
+        };
+        let stored = match self.manifests.get(&digest) {
+            Some(stored) => stored,
+            None => {
+                let Some(stored) = self.load_manifest(&digest, &canonical).await? else {
+                    self.descriptors.remove(&[key]).await;
+                    return Err(unknown());
+                };
+                let stored = Arc::new(stored);
+                self.manifests.insert(digest, stored.clone());
+                stored
+            }
+        };
+        if known.is_none() {
+            self.descriptors.put(ticket, &key, &stored.descriptor(canonical)).await;
         }
-        let stored = Arc::new(self.load_manifest(&digest, &canonical).await?.ok_or_else(unknown)?);
-        self.manifests.insert(digest, stored.clone());
         Ok(stored)
     }
 

@@ -7,9 +7,13 @@ use bytes::Bytes;
 
 use super::StoredManifest;
 use crate::oci::{Algorithm, Digest, Hasher, Manifest, Reference, RepositoryName, Tag};
+use crate::registry::descriptors::DescriptorKey;
 use crate::registry::links::put_link;
 use crate::registry::{Error, Registry, Result};
 use crate::storage::{Change, OptionalExt, layout};
+
+/// A manifest up to this size is sent to a remote backend without asking whether it is there.
+const BLIND_PUT_BYTES_MAX: usize = 64 << 10;
 
 /// What came of a push.
 #[derive(Debug, Clone)]
@@ -59,11 +63,14 @@ impl Registry {
             changes.push(put_link(layout::tag_index_link(repository, tag, &digest), &digest));
             changes.push(put_link(layout::tag_link(repository, tag), &digest));
         }
+        let ticket = self.descriptors.ticket();
         self.storage.commit(changes).await?;
 
         let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
         let stored = Arc::new(StoredManifest { digest: digest.clone(), bytes: body, manifest });
         self.manifests.insert(digest.clone(), stored.clone());
+        let key = DescriptorKey::manifest(repository, &digest);
+        self.descriptors.put(ticket, &key, &stored.descriptor(canonical)).await;
         Ok(PushedManifest { digest, subject, stored })
     }
 
@@ -78,7 +85,9 @@ impl Registry {
     ) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         let key = layout::blob_data(canonical);
-        if self.storage.stat(&key).await.optional()?.is_none_or(|meta| meta.size != body.len() as u64) {
+        // A request that may find that another one is not needed saves nothing, unless that one is long.
+        let anyhow = self.storage.capabilities().remote && body.len() <= BLIND_PUT_BYTES_MAX;
+        if anyhow || self.storage.stat(&key).await.optional()?.is_none_or(|meta| meta.size != body.len() as u64) {
             changes.push(Change::Put { key, content: body.clone() });
         }
         changes.extend(self.link_change(layout::revision_link(repository, canonical), canonical).await?);

@@ -1,6 +1,7 @@
 //! The registry on storage in memory, once with a backend that appends and once with one that doesn't: everything must come
 //! out the same.
 
+mod descriptors;
 mod manifests;
 mod parts_only;
 mod uploads;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
+use super::descriptors::MemoryDescriptors;
 use super::{BlobBody, Registry, RegistryOptions};
 use crate::oci::{Algorithm, Digest, Hasher, RepositoryName};
 use crate::storage::Storage;
@@ -30,7 +32,8 @@ fn storages() -> Vec<Arc<dyn Storage>> {
 }
 
 fn registry(storage: &Arc<dyn Storage>) -> Arc<Registry> {
-    Arc::new(Registry::new(storage.clone(), RegistryOptions::default()))
+    let cache = MemoryDescriptors::new(100, std::time::Duration::from_secs(60));
+    Arc::new(Registry::new(storage.clone(), RegistryOptions::default()).with_descriptors(Arc::new(cache)))
 }
 
 /// A request body of a known length, in frames of a few bytes.

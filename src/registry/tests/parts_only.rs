@@ -1,4 +1,4 @@
-//! Storage that can't append, as object stores can't.
+//! Storage that can't append, and to which the way is long, as with object stores.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,7 +18,7 @@ impl Storage for PartsOnly {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { append: false, ..self.0.capabilities() }
+        Capabilities { append: false, remote: true, ..self.0.capabilities() }
     }
 
     async fn stat(&self, key: &StorageKey) -> Result<ObjectMeta> {

@@ -39,7 +39,7 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &s
     let conditional = headers.contains_key(http::header::IF_NONE_MATCH);
     if asked.is_some() || conditional {
         // Both need to know the blob before its bytes are opened.
-        let size = call.api.registry.stat_blob(repository, &digest).await?.size;
+        let size = call.api.registry.blob_size(repository, &digest).await?;
         if not_modified(headers, &digest) {
             return Ok(unchanged(&digest));
         }
