@@ -26,7 +26,7 @@ pub use access::{AccessLine, AccessLog};
 pub use log::{FATAL, GUEST, PANIC};
 pub use redact::redacted;
 pub use request_id::RequestId;
-pub use scope::{current_request, in_request};
+pub use scope::{current_request, in_request, in_this_request};
 pub use sink::Sink;
 pub use tap::{Level, LogRecord, LogTap, untapped};
 

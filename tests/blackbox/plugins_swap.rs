@@ -180,9 +180,9 @@ fn components_come_from_registries_too() {
 #[test]
 fn swaps_under_load_lose_no_request() {
     let (server, _) = swappable("config: {time-to-live-ms: 0}");
-    let files: Vec<String> = (0..4).map(|number| other(&server, number)).collect();
+    let files: Vec<PathBuf> = (0..4).map(|number| other(&server, number).into()).collect();
     // Compiled before, so that swapping is what takes the time.
-    files.iter().for_each(|file| swap_by_socket(&server, file));
+    files.iter().for_each(|file| server.swap("auth", file));
     let (done, requests) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for client in 0..64 {
@@ -199,30 +199,11 @@ fn swaps_under_load_lose_no_request() {
                 }
             });
         }
-        let end = Instant::now() + Duration::from_secs(5);
-        let mut swaps = 0;
-        while Instant::now() < end {
-            let begin = Instant::now();
-            swap_by_socket(&server, &files[swaps % files.len()]);
-            swaps += 1;
-            std::thread::sleep(Duration::from_millis(100).saturating_sub(begin.elapsed()));
-        }
+        let swaps = server.keep_swapping("auth", &files);
         done.store(true, Ordering::Relaxed);
         eprintln!("{swaps} swaps, {} requests", requests.load(Ordering::Relaxed));
         assert!(swaps > 4, "{swaps}");
     });
     assert!(requests.load(Ordering::Relaxed) > 64);
-    for case in ["time", "memory", "trap", "start", "busy", "failing", "answer"] {
-        let line = format!("wharf_plugin_errors_total{{plugin=\"auth\",case=\"{case}\"}}");
-        assert_eq!(server.metric(&line), 0.0, "{case}");
-    }
-}
-
-/// Without a process for each.
-#[track_caller]
-fn swap_by_socket(server: &Server, file: &str) {
-    let stream = std::os::unix::net::UnixStream::connect(server.directory().join("admin.sock")).unwrap();
-    let mut connection = Connection::over(Box::new(stream), "wharf");
-    let body = serde_json::json!({ "component": file }).to_string();
-    connection.send(&Request::post("/plugins/auth/swap").body(body)).expect(200);
+    server.check_no_call_failed("auth");
 }

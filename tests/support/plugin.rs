@@ -1,8 +1,10 @@
 //! Components for the tests, and a server that runs them and can be looked after.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use super::http::{Request, Response};
 use super::server::{Server, Setup};
@@ -123,11 +125,48 @@ impl Server {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// Puts another component into service by the admin socket, without a process for it.
+    #[track_caller]
+    pub fn swap(&self, plugin: &str, file: &Path) {
+        let stream = UnixStream::connect(self.directory().join("admin.sock")).expect("the admin socket");
+        let mut connection = Connection::over(Box::new(stream), "wharf");
+        let body = serde_json::json!({ "component": file }).to_string();
+        connection.send(&Request::post(format!("/plugins/{plugin}/swap")).body(body)).expect(200);
+    }
+
+    /// Swaps through `files`, one every 100 ms, for as long as [`swap_time`] says, and tells how often.
+    #[track_caller]
+    pub fn keep_swapping(&self, plugin: &str, files: &[PathBuf]) -> usize {
+        let (end, mut swaps) = (Instant::now() + swap_time(), 0);
+        while Instant::now() < end {
+            let begin = Instant::now();
+            self.swap(plugin, &files[swaps % files.len()]);
+            swaps += 1;
+            std::thread::sleep(Duration::from_millis(100).saturating_sub(begin.elapsed()));
+        }
+        swaps
+    }
+
+    /// That not one call of a plugin failed, whatever was swapped.
+    #[track_caller]
+    pub fn check_no_call_failed(&self, plugin: &str) {
+        for case in ["time", "memory", "trap", "start", "busy", "failing", "answer"] {
+            let line = format!("wharf_plugin_errors_total{{plugin=\"{plugin}\",case=\"{case}\"}}");
+            assert_eq!(self.metric(&line), 0.0, "{case}: {}", self.log());
+        }
+    }
+
     /// A request with a user and a password.
     #[track_caller]
     pub fn get_as(&self, path: &str, user: &str, password: &str) -> Response {
         self.send(Request::get(path).header("Authorization", basic(user, password)))
     }
+}
+
+/// How long components are swapped under load: five seconds, or what `WHARF_TEST_SWAP_SECONDS` says.
+fn swap_time() -> Duration {
+    let told = std::env::var("WHARF_TEST_SWAP_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(told.unwrap_or(5))
 }
 
 /// The value of `Authorization`.

@@ -204,7 +204,7 @@ pub fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     keyvalue_store::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     atomics::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     linker.allow_shadowing(true);
-    let linked = sockets::link(linker);
+    let linked = sockets::link(linker).and_then(|()| http::link(linker));
     linker.allow_shadowing(false);
     linked
 }

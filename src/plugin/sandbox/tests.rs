@@ -250,6 +250,20 @@ async fn what_is_granted_is_reached() {
     guest.refuses("post", &format!("http://127.0.0.1:{silent}/ 200000"), "HttpRequestBodySize").await;
 }
 
+/// wasmtime-wasi-http keeps the options of each request: an instance trapped when it had made as many as it may hold resources.
+#[tokio::test]
+async fn requests_with_options_do_not_use_up_the_resources_of_an_instance() {
+    let (port, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+    let mut setup = Setup::new("[asks]\nhosts = [\"*\"]");
+    setup.plugin.grants.hosts = Strings::one(format!("http://127.0.0.1:{port}"));
+    let mut guest = setup.guest().await;
+    for _ in 0..4 {
+        let answer = guest.run("options", &format!("http://127.0.0.1:{port}/ 1000")).await;
+        assert_eq!(answer.as_deref(), Ok("200 hello"));
+    }
+    assert!(setup.plugin.limits.resources_max < 4000);
+}
+
 #[tokio::test]
 async fn ten_thousand_connections_end_at_the_limit_and_are_given_back() {
     let (port, accepted) = server("").await;

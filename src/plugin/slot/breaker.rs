@@ -26,6 +26,13 @@ struct State {
     trying: bool,
 }
 
+impl State {
+    fn refuse(&self, now: Instant) -> Result<(), Fault> {
+        let retry_after = self.open_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        if retry_after.is_zero() { Ok(()) } else { Err(Fault::Failing { failures: self.failures, retry_after }) }
+    }
+}
+
 /// What a failure or success changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
@@ -45,10 +52,9 @@ impl Breaker {
     /// Whether a call may be made now.
     pub(super) fn check(&self, now: Instant) -> Result<(), Fault> {
         let mut state = self.lock();
-        let Some(until) = state.open_until else { return Ok(()) };
-        let retry_after = until.saturating_duration_since(now);
-        if !retry_after.is_zero() {
-            return Err(Fault::Failing { failures: state.failures, retry_after });
+        state.refuse(now)?;
+        if state.open_until.is_none() {
+            return Ok(());
         }
         // This call is the try; until it has ended, others are refused as before.
         state.open_until = Some(now + self.backoff);
@@ -56,7 +62,12 @@ impl Breaker {
         Ok(())
     }
 
-    /// Whether it is out of service, without taking the one try.
+    /// The same without taking the one try.
+    pub(super) fn peek(&self, now: Instant) -> Result<(), Fault> {
+        self.lock().refuse(now)
+    }
+
+    /// Whether it is out of service.
     pub(super) fn is_open(&self, now: Instant) -> bool {
         self.lock().open_until.is_some_and(|until| until > now)
     }

@@ -29,7 +29,17 @@ pub struct Lease<W: World> {
     /// Always there but while the lease is dropped.
     instance: Option<Instance<W>>,
     state: State,
+    weight: Weight,
     _permit: OwnedSemaphorePermit,
+}
+
+/// What a call says about the plugin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    /// One that fails is a step towards being out of service, one that succeeds ends that.
+    Counts,
+    /// Nothing.
+    Aside,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +62,7 @@ pub struct Call<'a, W: World> {
     version: &'a Version<W>,
     state: &'a mut State,
     passed: Arc<instance::Passed>,
+    weight: Weight,
 }
 
 impl<W: World> Lease<W> {
@@ -59,9 +70,10 @@ impl<W: World> Lease<W> {
         slot: Arc<Slot<W>>,
         version: Arc<Version<W>>,
         instance: Instance<W>,
+        weight: Weight,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        Self { slot, version, instance: Some(instance), state: State::Idle, _permit: permit }
+        Self { slot, version, instance: Some(instance), state: State::Idle, weight, _permit: permit }
     }
 
     /// The version that it is an instance of.
@@ -93,6 +105,7 @@ impl<W: World> Lease<W> {
             version: &self.version,
             state: &mut self.state,
             passed: Arc::clone(instance.passed()),
+            weight: self.weight,
         };
         Ok((call, &mut instance.store, &instance.guest))
     }
@@ -116,13 +129,18 @@ impl<W: World> Call<'_, W> {
         match outcome {
             Ok(answer) => {
                 *self.state = State::Idle;
-                self.slot.succeeded();
+                if self.weight == Weight::Counts {
+                    self.slot.succeeded();
+                }
                 Ok(answer)
             }
             Err(fault) => {
                 *self.state = State::Spent;
                 self.slot.metrics.restarted();
-                Err(self.slot.failed(fault))
+                Err(match self.weight {
+                    Weight::Counts => self.slot.failed(fault),
+                    Weight::Aside => self.slot.failed_aside(fault),
+                })
             }
         }
     }

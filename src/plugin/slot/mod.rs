@@ -18,6 +18,7 @@ pub use swap::{Managed, Status, Swapped};
 pub use version::Version;
 
 use self::breaker::{Breaker, Change};
+use self::lease::Weight;
 use super::engine::Runtime;
 use super::error::{Fault, LoadError, PluginError};
 use super::event::{Event, Observers};
@@ -118,6 +119,20 @@ impl<W: World> Slot<W> {
     /// When the plugin is out of service, none is free in `limits.queue_time_max`, or a new one does not start.
     pub async fn lease(self: &Arc<Self>) -> Result<Lease<W>, PluginError> {
         self.breaker.check(Instant::now()).map_err(|fault| self.failed(fault))?;
+        self.take(Weight::Counts).await
+    }
+
+    /// The same for calls whose failures say nothing about those of the others: they neither take the plugin out of service nor
+    /// bring it back.
+    ///
+    /// # Errors
+    /// As [`Slot::lease`].
+    pub async fn lease_aside(self: &Arc<Self>) -> Result<Lease<W>, PluginError> {
+        self.breaker.peek(Instant::now()).map_err(|fault| self.failed(fault))?;
+        self.take(Weight::Aside).await
+    }
+
+    async fn take(self: &Arc<Self>, weight: Weight) -> Result<Lease<W>, PluginError> {
         let permit = self.permit().await.map_err(|fault| self.failed(fault))?;
         let version = self.current.load_full();
         let instance = match version.pool.take() {
@@ -127,7 +142,7 @@ impl<W: World> Slot<W> {
                 started.map_err(|error| self.failed(Fault::Start(error.to_string())))?
             }
         };
-        Ok(Lease::new(Arc::clone(self), version, instance, permit))
+        Ok(Lease::new(Arc::clone(self), version, instance, weight, permit))
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
@@ -158,6 +173,12 @@ impl<W: World> Slot<W> {
         if self.breaker.succeeded() == Change::Closed {
             tracing::info!(plugin = self.name(), "plugin: in service again");
         }
+    }
+
+    /// Counts a fault, and nothing else.
+    fn failed_aside(&self, fault: Fault) -> PluginError {
+        self.metrics.failed(fault.case());
+        self.error(fault)
     }
 
     /// Counts a fault, and takes the plugin out of service when it was one too many.

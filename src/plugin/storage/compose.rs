@@ -5,8 +5,8 @@ use wharf_bindings::storage::wharf::storage::types as wit;
 
 use super::PluginStorage;
 use super::convert;
-use super::errors::{Call, unsupported};
-use super::session::{Attempts, Place, ask};
+use super::errors::Call;
+use super::session::{Attempts, Place, ask, has};
 use super::writer::PluginWriter;
 use crate::storage::{ByteRange, ErrorKind, Result, StorageKey, WriteOptions};
 
@@ -25,29 +25,37 @@ impl PluginStorage {
     }
 
     pub(super) async fn delete_beneath(&self, prefix: &StorageKey) -> Result<()> {
-        let call = self.call("delete", prefix);
-        if !self.found().server_side {
-            return self.delete_listed(&call, prefix).await;
-        }
-        let name = convert::name(prefix);
-        ask!(self, &call, |store, exports| async {
-            match &exports.server_side {
-                Some(found) => found.wharf_storage_server_side().call_delete_prefix(store, &name).await,
-                None => Ok(Err(unsupported())),
+        let (call, name) = (self.call("delete", prefix), convert::name(prefix));
+        if self.found().server_side {
+            let done = ask!(self, &call, |store, exports| async {
+                match &exports.server_side {
+                    Some(found) => found.wharf_storage_server_side().call_delete_prefix(store, &name).await.map(has),
+                    None => Ok(Ok(None)),
+                }
+            })?;
+            if done.is_some() {
+                return Ok(());
             }
-        })
+        }
+        self.delete_listed(&call, prefix).await
     }
 
     pub(super) async fn copy_object(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {
         let call = self.call("copy", from);
         if self.found().server_side {
             let (source, destination) = (convert::name(from), convert::name(to));
-            return ask!(self, &call, |store, exports| async {
+            let done = ask!(self, &call, |store, exports| async {
                 match &exports.server_side {
-                    Some(found) => found.wharf_storage_server_side().call_copy(store, &source, &destination).await,
-                    None => Ok(Err(unsupported())),
+                    Some(found) => {
+                        let found = found.wharf_storage_server_side();
+                        found.call_copy(store, &source, &destination).await.map(has)
+                    }
+                    None => Ok(Ok(None)),
                 }
-            });
+            })?;
+            if done.is_some() {
+                return Ok(());
+            }
         }
         let place = self.places(2, &call).await?;
         // The source first: what is not there should not even open a writer.
@@ -65,12 +73,15 @@ impl PluginStorage {
             let (texts, name) = (texts(parts), convert::name(key));
             // Once: after a failure half way the parts may be gone.
             let mut attempts = Attempts::only_one();
-            return ask!(self, &call, attempts, |store, exports| async {
+            let done = ask!(self, &call, attempts, |store, exports| async {
                 match &exports.server_side {
-                    Some(found) => found.wharf_storage_server_side().call_assemble(store, &texts, &name).await,
-                    None => Ok(Err(unsupported())),
+                    Some(found) => found.wharf_storage_server_side().call_assemble(store, &texts, &name).await.map(has),
+                    None => Ok(Ok(None)),
                 }
-            });
+            })?;
+            if done.is_some() {
+                return Ok(());
+            }
         }
         // The writer, a reader, and another writer that holds off those who append.
         let place = self.places(3, &call).await?;
@@ -109,6 +120,7 @@ impl PluginStorage {
         let url = ask!(self, &call, |store, exports| async {
             match &exports.presigning {
                 Some(found) => found.wharf_storage_presigning().call_url(store, &name, seconds).await,
+                // That there is none is an answer here.
                 None => Ok(Ok(None)),
             }
         })?;

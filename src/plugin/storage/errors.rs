@@ -66,11 +66,6 @@ pub(super) fn sentence(error: &wit::Error) -> String {
     }
 }
 
-/// What an interface answers that an instance turns out not to have.
-pub(super) fn unsupported() -> wit::Error {
-    wit::Error::Unsupported
-}
-
 /// A text of a component as one line of a bounded length.
 fn cut(reason: &str) -> String {
     let line = |letter: char| if letter.is_control() { ' ' } else { letter };

@@ -1,12 +1,15 @@
 //! What a storage component exports: `backend` always, the other interfaces where it has something better to offer than what
 //! the host makes of `backend`.
 
+use std::sync::{Arc, OnceLock};
+
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{AsContextMut, Result};
 use wharf_bindings::batches::{Batches, BatchesIndices};
 use wharf_bindings::presigning::{Presigning, PresigningIndices};
 use wharf_bindings::server_side::{ServerSide, ServerSideIndices};
 use wharf_bindings::small_objects::{SmallObjects, SmallObjectsIndices};
+use wharf_bindings::storage::wharf::storage::types::CapabilityFlags;
 use wharf_bindings::storage::{StorageBackend, StorageBackendIndices};
 
 /// Where a component has its interfaces; found once per component.
@@ -34,7 +37,12 @@ impl Indices {
     }
 
     /// The interfaces of one instance.
-    pub(super) fn load(&self, mut store: impl AsContextMut, instance: &Instance) -> Result<Exports> {
+    pub(super) fn load(
+        &self,
+        mut store: impl AsContextMut,
+        instance: &Instance,
+        flags: &Arc<OnceLock<CapabilityFlags>>,
+    ) -> Result<Exports> {
         let mut context = store.as_context_mut();
         Ok(Exports {
             backend: self.backend.load(&mut context, instance)?,
@@ -42,6 +50,7 @@ impl Indices {
             batches: self.batches.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
             server_side: self.server_side.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
             presigning: self.presigning.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
+            flags: Arc::clone(flags),
         })
     }
 }
@@ -53,4 +62,13 @@ pub(super) struct Exports {
     pub(super) batches: Option<Batches>,
     pub(super) server_side: Option<ServerSide>,
     pub(super) presigning: Option<Presigning>,
+    /// Empty until its component was asked, which is before the first call.
+    pub(super) flags: Arc<OnceLock<CapabilityFlags>>,
+}
+
+impl Exports {
+    /// Whether this very version tells it; another one may be in service by now.
+    pub(super) fn can(&self, flag: CapabilityFlags) -> bool {
+        self.flags.get().is_some_and(|flags| flags.contains(flag))
+    }
 }

@@ -1,4 +1,8 @@
 //! An instance of the component, for one call or for one transfer.
+//!
+//! What a component has is decided by the instance that is called: [`PluginStorage::found`] only says what is worth asking for,
+//! because another version may come into service between the two. A call of an interface that its instance turns out not to have
+//! gives `None`, and the caller does without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +68,11 @@ macro_rules! ask {
     }};
 }
 pub(super) use ask;
+
+/// Says of what an interface answers that it has it.
+pub(super) fn has<T, E>(answer: std::result::Result<T, E>) -> std::result::Result<Option<T>, E> {
+    answer.map(Some)
+}
 
 /// What came of a call.
 pub(super) fn said<T>(

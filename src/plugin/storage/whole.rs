@@ -4,8 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::PluginStorage;
 use super::convert;
-use super::errors::unsupported;
-use super::session::{Attempts, ask};
+use super::session::{Attempts, ask, has};
 use crate::storage::{ByteRange, ErrorKind, Result, StorageKey, WriteOptions};
 
 /// The contract's bound of an object that crosses in one piece, in bytes.
@@ -21,10 +20,11 @@ impl PluginStorage {
         let (call, name) = (self.call("get", key), convert::name(key));
         let found = ask!(self, &call, |store, exports| async {
             match &exports.small_objects {
-                Some(small) => small.wharf_storage_small_objects().call_get(store, &name, asked).await,
-                None => Ok(Err(unsupported())),
+                Some(small) => small.wharf_storage_small_objects().call_get(store, &name, asked).await.map(has),
+                None => Ok(Ok(None)),
             }
         })?;
+        let Some(found) = found else { return self.collect(key, bytes_max).await };
         if found.len() > asked as usize {
             return Err(call.broken(format_args!("get gives {} bytes, at most {asked} were asked for", found.len())));
         }
@@ -51,13 +51,18 @@ impl PluginStorage {
     /// Writes a whole object, by `small-objects` if the component has it and the object is not too large for that.
     pub(super) async fn put_whole(&self, key: &StorageKey, content: &Bytes, options: WriteOptions) -> Result<()> {
         let small = options.append_at.is_none() && content.len() <= SMALL_BYTES_MAX;
-        if !small || !self.found().small_objects {
-            let call = self.call("put", key);
-            let place = self.places(1, &call).await?;
-            let mut writer = self.open_writer(call, place, options).await?;
-            writer.add(content).await?;
-            return writer.close().await.map(drop);
+        if small && self.found().small_objects && self.put_small(key, content, options).await? {
+            return Ok(());
         }
+        let call = self.call("put", key);
+        let place = self.places(1, &call).await?;
+        let mut writer = self.open_writer(call, place, options).await?;
+        writer.add(content).await?;
+        writer.close().await.map(drop)
+    }
+
+    /// Whether `small-objects` was there to do it.
+    async fn put_small(&self, key: &StorageKey, content: &Bytes, options: WriteOptions) -> Result<bool> {
         let (call, name) = (self.call("put", key), convert::name(key));
         let asked = convert::options(options);
         let mut attempts = match options.if_absent {
@@ -65,11 +70,14 @@ impl PluginStorage {
             true => Attempts::only_one(),
             false => Attempts::default(),
         };
-        ask!(self, &call, attempts, |store, exports| async {
+        let done = ask!(self, &call, attempts, |store, exports| async {
             match &exports.small_objects {
-                Some(small) => small.wharf_storage_small_objects().call_put(store, &name, content, asked).await,
-                None => Ok(Err(unsupported())),
+                Some(small) => {
+                    small.wharf_storage_small_objects().call_put(store, &name, content, asked).await.map(has)
+                }
+                None => Ok(Ok(None)),
             }
-        })
+        })?;
+        Ok(done.is_some())
     }
 }

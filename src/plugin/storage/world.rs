@@ -33,7 +33,6 @@ pub(super) struct Found {
 /// One instance's exports.
 pub struct Guest {
     pub(super) exports: Exports,
-    flags: Arc<OnceLock<wit::CapabilityFlags>>,
 }
 
 impl StorageWorld {
@@ -73,8 +72,7 @@ impl World for StorageWorld {
 
     async fn instantiate(&self, store: &mut Store<Sandbox>) -> wasmtime::Result<Guest> {
         let instance = self.component.instantiate_async(&mut *store).await?;
-        let exports = self.indices.load(store, &instance)?;
-        Ok(Guest { exports, flags: Arc::clone(&self.flags) })
+        Ok(Guest { exports: self.indices.load(store, &instance, &self.flags)? })
     }
 
     async fn init(guest: &Guest, store: &mut Store<Sandbox>) -> wasmtime::Result<Result<(), InitError>> {
@@ -82,14 +80,14 @@ impl World for StorageWorld {
         if let Err(refused) = backend.call_init(&mut *store).await? {
             return Ok(Err(told(refused)));
         }
-        if guest.flags.get().is_none() {
+        if guest.exports.flags.get().is_none() {
             let flags = backend.call_capabilities(store).await?;
             if flags.contains(wit::CapabilityFlags::SERVER_SIDE_ASSEMBLE) && guest.exports.server_side.is_none() {
                 let sentence = "capabilities tell server-side-assemble, but the component does not export \
                                 wharf:storage/server-side";
                 return Ok(Err(InitError::Other(sentence.to_owned())));
             }
-            let _ = guest.flags.set(flags);
+            let _ = guest.exports.flags.set(flags);
         }
         Ok(Ok(()))
     }

@@ -2,12 +2,13 @@
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use wharf_bindings::storage::wharf::storage::types as wit;
 
 use super::errors::Call;
-use super::session::{Place, call};
+use super::session::{Place, call, has};
 use super::transfer::{Transfer, step};
 use super::{PluginStorage, convert};
-use crate::storage::{Result, StorageKey, WriteOptions, Writer};
+use crate::storage::{ByteRange, ErrorKind, Result, StorageKey, WriteOptions, Writer};
 
 /// The contract's bound of one chunk, in bytes.
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -18,13 +19,45 @@ impl PluginStorage {
     /// Opens an object for writing.
     pub(super) async fn open_writer(&self, call: Call, place: Place, options: WriteOptions) -> Result<PluginWriter> {
         let (name, asked) = (convert::name(&call.key), convert::options(options));
-        let mut session = self.session(&call, Some(place)).await?;
-        let writer = call!(session, &call, |store, exports| {
-            exports.backend.wharf_storage_backend().call_write(store, &name, asked)
+        let mut session = self.session(&call, Some(Place::clone(&place))).await?;
+        let writer = call!(session, &call, |store, exports| async {
+            match options.append_at.is_some() && !exports.can(wit::CapabilityFlags::APPEND) {
+                true => Ok(Ok(None)),
+                false => exports.backend.wharf_storage_backend().call_write(store, &name, asked).await.map(has),
+            }
         });
-        let writer = writer.map_err(|failure| failure.into_error(&call))?;
-        let transfer = Transfer::new(call, session, writer);
-        Ok(PluginWriter { transfer, size: options.append_at.unwrap_or(0), gathered: BytesMut::new() })
+        match (writer.map_err(|failure| failure.into_error(&call))?, options.append_at) {
+            (Some(writer), at) => {
+                let transfer = Transfer::new(call, session, writer);
+                Ok(PluginWriter { transfer, size: at.unwrap_or(0), gathered: BytesMut::new() })
+            }
+            (None, at) => {
+                drop(session);
+                self.write_anew(call, place, at.unwrap_or(0), options).await
+            }
+        }
+    }
+
+    /// Appends by writing the object once more, what is there already first: for what was begun on a version that can append and
+    /// is continued on one that can't.
+    async fn write_anew(&self, call: Call, place: Place, at: u64, options: WriteOptions) -> Result<PluginWriter> {
+        let there = match self.open_reader(call.clone(), Place::clone(&place), ByteRange::ALL).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            there => Some(there?),
+        };
+        let size = there.as_ref().map_or(0, |(meta, _)| meta.size);
+        if size != at {
+            return Err(call.error(ErrorKind::Conflict, format_args!("it has {size} bytes, not {at}")));
+        }
+        let options = WriteOptions { append_at: None, ..options };
+        // Not without a bound: without `append_at` this is the last turn.
+        let mut writer = Box::pin(self.open_writer(call, place, options)).await?;
+        if let Some((_, mut body)) = there {
+            while let Some(piece) = body.next().await? {
+                writer.add(&piece).await?;
+            }
+        }
+        Ok(writer)
     }
 }
 

@@ -148,8 +148,10 @@ impl Session {
         }
     }
 
+    /// Whether its bytes go into one file. An upload goes on in the way it was begun, though the storage may be another by now: a
+    /// plugin in its place can be exchanged.
     fn appends(&self) -> bool {
-        self.registry.storage.capabilities().append
+        self.parts.is_empty() && (self.offset > 0 || self.registry.storage.capabilities().append)
     }
 
     /// Opens the place where the next bytes go: the tail of the one file, or a part of its own whose name no other writer has,

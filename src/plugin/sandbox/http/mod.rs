@@ -6,6 +6,7 @@
 mod body;
 mod client;
 mod error;
+mod handler;
 mod pool;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::meter::Meter;
 pub use client::Client;
+pub use handler::link;
 
 /// What drives a request: wasi-http wants one future for the response and one for the connection.
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);

@@ -63,7 +63,7 @@ async fn is_prefix(
     }
     let Ok(beneath) = prefix.join(name) else { return Ok(false) };
     let request = ListRequest { prefix: beneath, after: None, limit: 1, shape: Shape::Subtree };
-    let found = !storage.list_page(&request).await?.entries.is_empty();
+    let found = !storage.subtree_page(&request).await?.entries.is_empty();
     known.insert(name.to_owned(), found);
     Ok(found)
 }
@@ -124,7 +124,7 @@ impl Walk<'_> {
             limit: self.limit,
             shape: Shape::Subtree,
         };
-        let page = self.storage.list_page(&request).await?;
+        let page = self.storage.subtree_page(&request).await?;
         self.after = page.entries.last().map(|entry| entry.name.clone());
         self.more = page.more;
         self.ready.extend(page.entries);

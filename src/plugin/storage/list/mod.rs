@@ -4,7 +4,7 @@ mod checked;
 mod children;
 
 use super::errors::Call;
-use super::session::ask;
+use super::session::{ask, has};
 use super::{PluginStorage, convert};
 use crate::storage::{ListPage, ListRequest, Result, Shape, StorageKey};
 use wharf_bindings::storage::wharf::storage::types as wit;
@@ -28,7 +28,7 @@ impl PluginStorage {
                 limit: limit - all.entries.len(),
                 shape: request.shape,
             };
-            let page = self.list_page(&asked).await?;
+            let Some(page) = self.list_page(&asked).await? else { return children::page(self, request, limit).await };
             all.entries.extend(page.entries);
             all.more = page.more;
             if !all.more || all.entries.len() >= limit {
@@ -38,8 +38,14 @@ impl PluginStorage {
         }
     }
 
-    /// One page of the component, with at most [`PAGE_ENTRIES_MAX`] entries.
-    async fn list_page(&self, request: &ListRequest) -> Result<ListPage> {
+    /// One page of a subtree, which every component lists.
+    async fn subtree_page(&self, request: &ListRequest) -> Result<ListPage> {
+        Ok(self.list_page(request).await?.unwrap_or_default())
+    }
+
+    /// One page of the component, with at most [`PAGE_ENTRIES_MAX`] entries; `None` when children are asked for, which the
+    /// version that was to list them can't.
+    async fn list_page(&self, request: &ListRequest) -> Result<Option<ListPage>> {
         let call = self.call("list", &request.prefix);
         let asked = request.limit.clamp(1, PAGE_ENTRIES_MAX);
         let told = wit::ListRequest {
@@ -48,8 +54,17 @@ impl PluginStorage {
             limit: u32::try_from(asked).unwrap_or(u32::MAX),
             shape: convert::shape(request.shape),
         };
-        let page = ask!(self, &call, |store, exports| exports.backend.wharf_storage_backend().call_list(store, &told))?;
-        checked::page(page, &ListRequest { limit: asked, ..request.clone() }).map_err(|what| call.broken(what))
+        let children = request.shape == Shape::Children;
+        let page = ask!(self, &call, |store, exports| async {
+            match children && !exports.can(wit::CapabilityFlags::LIST_CHILDREN) {
+                true => Ok(Ok(None)),
+                false => exports.backend.wharf_storage_backend().call_list(store, &told).await.map(has),
+            }
+        })?;
+        let Some(page) = page else { return Ok(None) };
+        let page =
+            checked::page(page, &ListRequest { limit: asked, ..request.clone() }).map_err(|what| call.broken(what))?;
+        Ok(Some(page))
     }
 
     /// Deletes what lies beneath a prefix, page by page.
@@ -57,7 +72,7 @@ impl PluginStorage {
         loop {
             let request =
                 ListRequest { prefix: prefix.clone(), after: None, limit: PAGE_ENTRIES_MAX, shape: Shape::Subtree };
-            let page = self.list_page(&request).await?;
+            let page = self.subtree_page(&request).await?;
             let keys = page.entries.iter().map(|entry| prefix.join(&entry.name));
             let keys: Vec<StorageKey> =
                 keys.collect::<std::result::Result<_, _>>().map_err(|error| call.broken(error))?;
