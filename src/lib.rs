@@ -14,6 +14,7 @@ pub mod http;
 pub mod notify;
 pub mod oci;
 pub mod plugin;
+pub mod redis;
 pub mod registry;
 pub mod storage;
 pub mod telemetry;

@@ -5,6 +5,7 @@ mod histogram;
 mod http;
 mod notifications;
 mod plugin;
+mod redis;
 mod requests;
 mod storage;
 
@@ -18,6 +19,7 @@ pub use handler::Handler;
 pub use http::{Counted, HttpMetrics};
 pub use notifications::{Drop, HookMetrics, NotificationMetrics};
 pub use plugin::{PluginFault, PluginMetrics, PluginsMetrics};
+pub use redis::{RedisMetrics, RedisOperation};
 pub use requests::{StoreOutcome, StoreRequest, StoreRequests};
 pub use storage::{CacheMetrics, StorageAction, StorageMetrics};
 
@@ -84,6 +86,13 @@ impl Metrics {
     /// Metrics for the cache of blob descriptors, shown from now on.
     pub fn cache(&self) -> CacheMetrics {
         let metrics = CacheMetrics::default();
+        self.add(metrics.clone());
+        metrics
+    }
+
+    /// Metrics for Redis, shown from now on.
+    pub fn redis(&self) -> RedisMetrics {
+        let metrics = RedisMetrics::default();
         self.add(metrics.clone());
         metrics
     }
