@@ -1,5 +1,6 @@
 //! `wharf serve`: puts the house together and runs it.
 
+mod descriptors;
 pub(super) mod hooks;
 mod listeners;
 mod notify;
@@ -142,11 +143,11 @@ async fn serve_told(
 fn tell(config: &Config, parts: &Parts, listeners: &Listeners) {
     tracing::info!("storing in {}", parts.storage_place);
     tracing::info!("auth: {}", parts.auth_kind);
-    if config.redis.addrs.is_empty() {
+    if !config.redis.is_configured() {
         tracing::info!("redis not configured");
     }
-    if parts.descriptors_cached {
-        tracing::info!("using inmemory blob descriptor cache");
+    if let Some(kind) = &parts.cache_kind {
+        tracing::info!("{kind}");
     }
     if let Some(listener) = &listeners.debug {
         tracing::info!("debug server listening on {}", listener.describe());

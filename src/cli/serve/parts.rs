@@ -7,7 +7,7 @@ use axum::Router;
 use http::{HeaderName, HeaderValue};
 use regex::RegexSet;
 
-use super::StartError;
+use super::{StartError, descriptors};
 use crate::auth::AuthProvider;
 use crate::auth::htpasswd::{self, Htpasswd};
 use crate::auth::none::Open;
@@ -17,7 +17,7 @@ use crate::auth::token::{self, Token};
 use crate::cli::storage::{self as object_store, Access};
 use crate::config::Config;
 use crate::config::auth::{AccessRule, Provider, Token as TokenConfig};
-use crate::config::storage::{BlobDescriptorCache, Driver};
+use crate::config::storage::Driver;
 use crate::config::validation::{Platforms, Validation};
 use crate::http::RequestInfo;
 use crate::http::api::{self, Api, ApiOptions, External, Redirect, UploadSecret};
@@ -26,9 +26,8 @@ use crate::oci::descriptor::Platform;
 use crate::plugin::Host;
 use crate::plugin::auth::{AuthWorld, Connection, PluginAuth};
 use crate::plugin::storage::PluginStorage;
-use crate::registry::descriptors::MemoryDescriptors;
 use crate::registry::manifests::IndexChildren;
-use crate::registry::{DescriptorCache, ManifestRules, Registry, RegistryOptions};
+use crate::registry::{ManifestRules, Registry, RegistryOptions};
 use crate::storage::Storage;
 use crate::storage::local::{LocalOptions, LocalStorage};
 use crate::storage::memory::MemoryStorage;
@@ -42,7 +41,8 @@ pub(super) struct Parts {
     /// Where the data lies, for people.
     pub(super) storage_place: String,
     pub(super) auth_kind: String,
-    pub(super) descriptors_cached: bool,
+    /// Where descriptors are remembered, for people.
+    pub(super) cache_kind: Option<String>,
     pub(super) router: Router,
 }
 
@@ -69,17 +69,14 @@ impl Parts {
             (name, 0) => name.to_owned(),
             (name, rules) => format!("{name}, with {rules} access rules"),
         };
-        let descriptors_cached = config.storage.cache.blobdescriptor == BlobDescriptorCache::InMemory;
         let options = RegistryOptions { cache_metrics: metrics.cache(), ..registry_options(config)? };
         let registry = Registry::new(Arc::clone(&storage), options);
-        let registry = Arc::new(match descriptors(config, storage.as_ref()) {
-            Some(cache) => registry.with_descriptors(cache),
-            None => registry,
-        });
+        let (registry, cache_kind) = descriptors::remembering(config, metrics, registry).await?;
+        let registry = Arc::new(registry);
         let secret = upload_secret(config, &registry).await?;
         let api = Api::new(Arc::clone(&registry), auth, secret, api_options(config)?);
         let router = api::router(Arc::new(api.notifying(Arc::clone(notifier)))).merge(served);
-        Ok(Self { storage, registry, storage_place, auth_kind, descriptors_cached, router })
+        Ok(Self { storage, registry, storage_place, auth_kind, cache_kind, router })
     }
 }
 
@@ -128,17 +125,6 @@ async fn native_storage(
         },
         None => Err(StartError("no storage is configured; name one, such as storage.filesystem".to_owned())),
     }
-}
-
-/// Where it is remembered what repositories have. On this machine a look into the storage costs less than it is worth to be late.
-fn descriptors(config: &Config, storage: &dyn Storage) -> Option<Arc<dyn DescriptorCache>> {
-    let cache = &config.storage.cache;
-    let age_max = cache.descriptor_age_max.get();
-    let wanted = cache.blobdescriptor != BlobDescriptorCache::None && !age_max.is_zero();
-    if !wanted || !storage.capabilities().remote {
-        return None;
-    }
-    Some(Arc::new(MemoryDescriptors::new(cache.blobdescriptorsize, age_max)))
 }
 
 /// The provider, with the access rules before it; and what it serves itself.

@@ -8,6 +8,7 @@ mod listeners;
 pub(super) mod nearest;
 mod notifications;
 mod plugin;
+mod redis;
 mod rules;
 pub(super) mod shapes;
 mod storage;
@@ -41,6 +42,7 @@ pub(super) fn run(root: &Node, dialect: Dialect, report: &mut Report) -> Config 
     rules::check(&mut checker, &config);
     notifications::check(&mut checker, &config);
     plugin::check(&mut checker, &config);
+    redis::check(&mut checker, &config);
     inactive::check(&mut checker, &config);
     config
 }

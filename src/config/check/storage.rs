@@ -3,7 +3,7 @@
 use super::shapes::join;
 use super::{Checker, Dialect, drivers};
 use crate::config::Config;
-use crate::config::storage::{BlobDescriptorCache, Driver, Filesystem, Storage};
+use crate::config::storage::{Driver, Filesystem, Storage};
 
 /// Directory of the storage when nothing says otherwise.
 const DIRECTORY: &str = "wharf-data";
@@ -25,7 +25,6 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
         Some(driver) => drivers::check(checker, driver),
         None => {}
     }
-    cache(checker, config);
     let purging = &config.storage.maintenance.uploadpurging;
     if purging.enabled {
         for (name, period) in [("age", purging.age), ("interval", purging.interval)] {
@@ -78,17 +77,5 @@ fn is_some(storage: &Storage, driver: &str) -> bool {
         "swift" => storage.swift.is_some(),
         "plugin" => storage.plugin.is_some(),
         _ => false,
-    }
-}
-
-fn cache(checker: &mut Checker<'_>, config: &Config) {
-    if config.storage.cache.blobdescriptor != BlobDescriptorCache::Redis {
-        return;
-    }
-    let key = "storage.cache.blobdescriptor";
-    if config.redis.addrs.is_empty() {
-        checker.mistake(key, "is \"redis\", but redis.addrs names no server; name one, or use \"inmemory\"");
-    } else {
-        checker.warning(key, "the cache in Redis is not active yet; blob descriptors are cached in memory");
     }
 }

@@ -100,6 +100,14 @@ const MISTAKES: &[(&str, &[&str])] = &[
         &["storage.maintenance.uploadpurging.interval", "longer than nothing"],
     ),
     ("  cache: {blobdescriptor: redis}", &["storage.cache.blobdescriptor", "redis.addrs"]),
+    ("  cache: {blobdescriptor: redis}\nredis: {addr: 'redis://:p@r:1'}", &["redis.addrs[0]", "redis.password"]),
+    ("  cache: {blobdescriptor: redis}\nredis: {addrs: ['a:1', 'a:b']}", &["redis.addrs[1]", "65535"]),
+    ("  cache: {blobdescriptor: redis}\nredis: {addr: 'r:1', protocol: 4}", &["redis.protocol", "2 and 3"]),
+    ("  cache: {blobdescriptor: redis}\nredis: {addr: 'r:1', db: -1}", &["redis.db", "from 0"]),
+    (
+        "  cache: {blobdescriptor: redis}\nredis: {addr: 'r:1', tls: {key: /k}}",
+        &["redis.tls.certificate", "both files"],
+    ),
     ("  inmemory: {}", &["storage", "filesystem (config.yml line 3)", "inmemory (config.yml line 5)"]),
 ];
 
@@ -115,7 +123,7 @@ fn every_mistake_is_one_sentence_with_its_key_its_place_and_its_mend() {
 }
 
 /// Words of the one warning that each of these earns; a server starts with them.
-const WARNINGS: [(&str, &[&str]); 25] = [
+const WARNINGS: [(&str, &[&str]); 29] = [
     ("  tag: {concurrencylimit: 4}", &["storage.tag.concurrencylimit", "not active yet"]),
     (
         "http: {tls: {certificate: /c, key: /k, ciphersuites: [TLS_RSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305]}}",
@@ -159,7 +167,17 @@ const WARNINGS: [(&str, &[&str]); 25] = [
         "validation: {manifests: {indexes: {platformlist: [{os: linux, architecture: amd64}]}}}",
         &["platformlist", "no effect"],
     ),
-    ("redis: {addr: 'a:1', addrs: ['b:1']}", &["redis.addr", "old name", "redis.addrs"]),
+    (
+        "  cache: {blobdescriptor: redis}\nredis: {addr: 'a:1', addrs: ['b:1']}",
+        &["redis.addr", "old name", "redis.addrs"],
+    ),
+    ("  cache: {blobdescriptor: redis}\nredis: {addrs: ['a:1', 'b:1'], db: 2}", &["redis.db", "cluster"]),
+    ("  cache: {blobdescriptor: redis}\nredis: {addr: 'a:1', readonly: true}", &["redis.readonly", "deleted"]),
+    ("  cache: {blobdescriptor: redis}\nredis: {addr: 'a:1', maxretries: 3}", &["redis.maxretries", "not repeated"]),
+    (
+        "  cache: {blobdescriptor: redis}\nredis: {addr: 'a:1', sentinelpassword: p}",
+        &["sentinelpassword", "mastername"],
+    ),
     ("redis: {pool: {maxidel: 1}}", &["redis.pool.maxidel", "no key"]),
     ("storag: {}", &["storag", "\"storage\""]),
 ];

@@ -6,6 +6,7 @@
 //! is being pushed refers to.
 
 mod memory;
+mod redis;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use crate::oci::{Digest, RepositoryName};
 
 pub use memory::MemoryDescriptors;
+pub use redis::{RedisDescriptorOptions, RedisDescriptors};
 
 /// In which of a repository's two lists a descriptor stands. A manifest is no blob of the repository until somebody pushes it as
 /// one, and the other way round.
