@@ -28,7 +28,7 @@ health:
 ";
 
 /// A server that finds every host at the end of the tunnel, and trusts this certificate.
-fn through(tunnel: &Tunnel, certificate: &Certificate, variables: &[(&str, &str)]) -> Setup {
+pub fn through(tunnel: &Tunnel, certificate: &Certificate, variables: &[(&str, &str)]) -> Setup {
     let setup = Server::setup().config_text(IMAGE_FILE);
     let trusted = setup.directory().join("trusted.pem");
     std::fs::write(&trusted, &certificate.pem).expect("a file");
@@ -60,7 +60,7 @@ fn r0_an_s3_compatible_service_by_environment_alone() {
     assert!(store.files().join("docker/registry/v2/repositories/library/app").exists());
 }
 
-const OSS: [(&str, &str); 6] = [
+pub const OSS: [(&str, &str); 6] = [
     ("REGISTRY_STORAGE", "oss"),
     ("REGISTRY_STORAGE_OSS_ACCESSKEYID", ACCESS_KEY),
     ("REGISTRY_STORAGE_OSS_ACCESSKEYSECRET", SECRET_KEY),

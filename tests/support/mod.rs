@@ -16,6 +16,7 @@ pub mod nginx;
 pub mod plugin;
 pub mod push;
 pub mod receiver;
+pub mod redis;
 pub mod server;
 pub mod stores;
 pub mod tls;

@@ -53,6 +53,16 @@ pub fn exim() -> PathBuf {
     required("EXIM", "exim4")
 }
 
+/// The Redis server, which is its sentinel, too.
+pub fn redis_server() -> PathBuf {
+    required("REDIS_SERVER", "redis-server")
+}
+
+/// The Redis client, which comes with the server.
+pub fn redis_cli() -> PathBuf {
+    required("REDIS_CLI", "redis-cli")
+}
+
 /// node, which runs JavaScript.
 pub fn node() -> PathBuf {
     required("NODE", "node")

@@ -12,6 +12,7 @@
 //! | `WHARF_TOOL_NGINX` | nginx |
 //! | `WHARF_TOOL_HTPASSWD` | htpasswd |
 //! | `WHARF_TOOL_APACHE` | Apache's server |
+//! | `WHARF_TOOL_REDIS_SERVER` | Debian's redis-server; redis-cli comes with it |
 //! | `WHARF_TOOL_EXIM` | exim, a mail server |
 //! | `WHARF_TOOL_NODE` | node |
 //! | `WHARF_TOOL_OIDC_PROVIDER` | the folder of the package oidc-provider for node |

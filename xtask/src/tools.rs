@@ -49,7 +49,7 @@ enum Source {
     IfThere,
 }
 
-const TOOLS: [Tool; 15] = [
+const TOOLS: [Tool; 16] = [
     Tool { variable: "WHARF_TOOL_SKOPEO", binary: "skopeo", source: Source::Debian { package: "skopeo" } },
     Tool {
         variable: "WHARF_TOOL_CRANE",
@@ -91,6 +91,11 @@ const TOOLS: [Tool; 15] = [
     Tool { variable: "WHARF_TOOL_NGINX", binary: "nginx", source: Source::Debian { package: "nginx-light" } },
     Tool { variable: "WHARF_TOOL_HTPASSWD", binary: "htpasswd", source: Source::Debian { package: "apache2-utils" } },
     Tool { variable: "WHARF_TOOL_APACHE", binary: "apache2", source: Source::Debian { package: "apache2-bin" } },
+    Tool {
+        variable: "WHARF_TOOL_REDIS_SERVER",
+        binary: "redis-server",
+        source: Source::Debian { package: "redis-server" },
+    },
     Tool { variable: "WHARF_TOOL_EXIM", binary: "exim4", source: Source::Debian { package: "exim4-daemon-light" } },
     Tool { variable: "WHARF_TOOL_NODE", binary: "node", source: Source::Debian { package: "nodejs" } },
     Tool {
