@@ -61,21 +61,22 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
 /// Whether the storage is good, and what to say about it.
 async fn check(config: &Config, thorough: bool) -> Result<(bool, String), String> {
     let driver = config.storage.driver();
-    let (storage, place, findings): (Arc<dyn Storage>, _, _) =
-        match driver.and_then(|driver| Store::of(driver, &StoreRequests::new(driver.name()))) {
-            Some(store) => {
-                let store = store.map_err(|error| error.to_string())?;
-                let findings = store.probe(Depth::Full, !config.storage.redirect.disable).await;
-                (Arc::new(store.storage(&findings)), store.place().to_owned(), findings)
-            }
-            None => {
-                let host = Host::new(&config.plugins, Metrics::new().plugins());
-                let opened = parts::storage(config, &host, Access::ReadWrite, None).await;
-                let (storage, place) = opened.map_err(|error| error.to_string())?;
-                let findings = probe::probe(&storage, Depth::Full, &|error| error.into(), None).await;
-                (storage, place, findings)
-            }
-        };
+    let (storage, place, findings): (Arc<dyn Storage>, _, _) = match driver
+        .and_then(|driver| Store::of(driver, &config.storage.requests, &StoreRequests::new(driver.name())))
+    {
+        Some(store) => {
+            let store = store.map_err(|error| error.to_string())?;
+            let findings = store.probe(Depth::Full, !config.storage.redirect.disable).await;
+            (Arc::new(store.storage(&findings)), store.place().to_owned(), findings)
+        }
+        None => {
+            let host = Host::new(&config.plugins, Metrics::new().plugins());
+            let opened = parts::storage(config, &host, Access::ReadWrite, None).await;
+            let (storage, place) = opened.map_err(|error| error.to_string())?;
+            let findings = probe::probe(&storage, Depth::Full, &|error| error.into(), None).await;
+            (storage, place, findings)
+        }
+    };
     let (mut good, mut text) = (findings.failure().is_none(), table(&place, &findings));
     if good && thorough {
         let prefix = format!("wharf/probe/{}", uuid::Uuid::new_v4().simple());
@@ -120,7 +121,7 @@ pub(super) async fn open(
     metrics: Option<&Metrics>,
 ) -> Option<Result<(Arc<dyn Storage>, String), String>> {
     let requests = StoreRequests::new(driver.name());
-    let store = Store::of(driver, &requests)?;
+    let store = Store::of(driver, &config.storage.requests, &requests)?;
     if let Some(metrics) = metrics {
         metrics.add(requests);
     }

@@ -49,6 +49,8 @@ pub struct Storage {
     pub maintenance: Maintenance,
     /// Bounds of uploads in progress.
     pub uploads: Uploads,
+    /// How requests are sent to an object store: limits, repetitions, and when to leave it alone for a while.
+    pub requests: Requests,
 }
 
 /// The configured driver with its parameters.
@@ -257,5 +259,52 @@ pub struct Uploads {
 impl Default for Uploads {
     fn default() -> Self {
         Self { memory_bytes_max: ByteSize::mib(16), chunk_bytes_min: ByteSize::ZERO }
+    }
+}
+
+/// Requests to an object store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Requests {
+    /// Requests under way at the same time; more wait. One counts until its answer begins, a download under way does not. `gcs`
+    /// has a key of its own, `maxconcurrency`.
+    pub concurrent_max: u32,
+    /// How often a request is sent in all, when it fails for a reason that may pass: 429, 5xx, a broken connection, no answer.
+    /// `azure` has a key of its own, `max_retries`.
+    pub attempts_max: u32,
+    /// The pause before the second attempt is a random time up to this one; before each further attempt, up to twice as long.
+    /// `azure` has a key of its own, `retry_delay`.
+    pub pause: Period,
+    /// Longest pause between two attempts.
+    pub pause_max: Period,
+    /// How long it may take to connect to the store.
+    pub connect_timeout: Period,
+    /// How long the store may take to begin its answer; one more second for each 256 KiB that it is sent. Putting an object
+    /// together or copying it may take longer.
+    pub answer_timeout: Period,
+    /// How long the store may send nothing in the middle of an answer.
+    pub body_idle_timeout: Period,
+    /// How long all attempts may take together, with the pauses and the wait for a place.
+    pub deadline: Period,
+    /// After so many failed attempts in a row nothing is sent for a while, and clients are answered 503 at once.
+    pub breaker_failures: u32,
+    /// How long that while is. Then one request goes out; if it fails too, the next while begins.
+    pub breaker_pause: Period,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            concurrent_max: 100,
+            attempts_max: 4,
+            pause: Period::millis(100),
+            pause_max: Period::secs(5),
+            connect_timeout: Period::secs(10),
+            answer_timeout: Period::secs(20),
+            body_idle_timeout: Period::secs(30),
+            deadline: Period::secs(60),
+            breaker_failures: 20,
+            breaker_pause: Period::secs(5),
+        }
     }
 }

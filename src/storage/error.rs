@@ -46,19 +46,27 @@ pub struct StorageError {
     kind: ErrorKind,
     operation: &'static str,
     key: String,
+    sentence: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl StorageError {
     /// A failure of `operation` on `key`.
     pub fn new(kind: ErrorKind, operation: &'static str, key: &StorageKey) -> Self {
-        Self { kind, operation, key: key.as_str().to_owned(), source: None }
+        Self { kind, operation, key: key.as_str().to_owned(), sentence: None, source: None }
     }
 
     /// The same with what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
+        self
+    }
+
+    /// The same with a sentence for the operator, which is shown in place of the cause.
+    #[must_use]
+    pub fn with_sentence(mut self, sentence: String) -> Self {
+        self.sentence = Some(sentence);
         self
     }
 
@@ -99,9 +107,10 @@ impl StorageError {
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "storage: {} of {:?} failed ({:?})", self.operation, self.key, self.kind)?;
-        match &self.source {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+        match (&self.sentence, &self.source) {
+            (Some(sentence), _) => write!(f, ": {sentence}"),
+            (None, Some(source)) => write!(f, ": {source}"),
+            (None, None) => Ok(()),
         }
     }
 }

@@ -30,6 +30,7 @@ mod mounts;
 mod notification_plugins;
 mod notifications;
 mod objects_faults;
+mod objects_network;
 mod objects_oss;
 mod objects_recipes;
 mod objects_requests;

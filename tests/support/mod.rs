@@ -7,6 +7,7 @@ pub mod apache;
 pub mod content;
 pub mod example;
 pub mod exim;
+pub mod faults;
 pub mod http;
 pub mod image;
 pub mod issuer;

@@ -3,7 +3,7 @@
 use super::shapes::join;
 use super::{Checker, Dialect, drivers};
 use crate::config::Config;
-use crate::config::storage::{Driver, Filesystem, Storage};
+use crate::config::storage::{Driver, Filesystem, Requests, Storage};
 
 /// Directory of the storage when nothing says otherwise.
 const DIRECTORY: &str = "wharf-data";
@@ -25,6 +25,7 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
         Some(driver) => drivers::check(checker, driver),
         None => {}
     }
+    requests(checker, &config.storage.requests);
     let purging = &config.storage.maintenance.uploadpurging;
     if purging.enabled {
         for (name, period) in [("age", purging.age), ("interval", purging.interval)] {
@@ -33,6 +34,29 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
                 checker.mistake(&key, format!("is {period}, but must be longer than nothing; or set enabled to false"));
             }
         }
+    }
+}
+
+fn requests(checker: &mut Checker<'_>, requests: &Requests) {
+    let key = |name: &str| join("storage.requests", name);
+    let counts = [
+        ("concurrent_max", requests.concurrent_max),
+        ("attempts_max", requests.attempts_max),
+        ("breaker_failures", requests.breaker_failures),
+    ];
+    for (name, _) in counts.iter().filter(|(_, count)| *count == 0) {
+        checker.mistake(&key(name), "is 0, but must be at least 1: there is no value for \"unlimited\"");
+    }
+    let periods = [
+        ("connect_timeout", requests.connect_timeout),
+        ("answer_timeout", requests.answer_timeout),
+        ("body_idle_timeout", requests.body_idle_timeout),
+        ("deadline", requests.deadline),
+        ("breaker_pause", requests.breaker_pause),
+    ];
+    for (name, period) in periods.iter().filter(|(_, period)| period.is_zero()) {
+        let sentence = format!("is {period}, but must be longer than nothing: there is no value for \"unlimited\"");
+        checker.mistake(&key(name), sentence);
     }
 }
 

@@ -108,6 +108,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
         "  cache: {blobdescriptor: redis}\nredis: {addr: 'r:1', tls: {key: /k}}",
         &["redis.tls.certificate", "both files"],
     ),
+    ("  requests: {concurrent_max: 0}", &["storage.requests.concurrent_max", "at least 1"]),
+    ("  requests: {deadline: 0s}", &["storage.requests.deadline", "unlimited"]),
     ("  inmemory: {}", &["storage", "filesystem (config.yml line 3)", "inmemory (config.yml line 5)"]),
 ];
 

@@ -2,17 +2,13 @@
 //!
 //! Clients are not sent there: what OpenDAL signs for a reader would let it write and delete, too.
 
-use std::num::NonZeroUsize;
-
 use ::opendal::{Operator, services};
-use opendal_http_transport_reqwest::ReqwestTransport;
 
 use super::diagnosis::Keys;
-use super::transport::{self, ClientOptions, Transport};
+use super::network::Network;
+use super::transport::ClientOptions;
 use super::{OpenError, Store};
 use crate::config::drivers::Azure;
-use crate::storage::opendal::OpendalOptions;
-use crate::telemetry::metrics::StoreRequests;
 
 const KEYS: Keys = Keys {
     driver: "azure",
@@ -24,7 +20,7 @@ const KEYS: Keys = Keys {
     skipverify: Some("skipverify"),
 };
 
-pub(super) fn open(config: &Azure, requests: StoreRequests) -> Result<Store, OpenError> {
+pub(super) fn open(config: &Azure, mut network: Network) -> Result<Store, OpenError> {
     let wrong = |error: ::opendal::Error| OpenError::at("azure", "connectionstring", error.message());
     let (builder, shown) = if config.connectionstring.is_empty() {
         let endpoint = config.endpoint().map_err(|(key, problem)| OpenError::at("azure", key, &problem))?.url();
@@ -40,17 +36,13 @@ pub(super) fn open(config: &Azure, requests: StoreRequests) -> Result<Store, Ope
     };
     let builder = builder.container(&config.container).root(&config.rootdirectory);
     let operator = Operator::new(builder).map_err(|error| OpenError::new(error.to_string()))?;
-    let client = transport::client(ClientOptions { skipverify: config.skipverify, ..ClientOptions::default() })?;
-    let inner = ReqwestTransport::new(client.clone());
-    let attempts = (config.max_retries as usize).saturating_add(1);
+    network.limits.attempts_max = config.max_retries.saturating_add(1);
+    network.limits.pause = config.retry_delay;
+    let client = network.client(ClientOptions { skipverify: config.skipverify, ..ClientOptions::default() })?;
     Ok(Store {
         name: "azure",
-        operator: Transport { inner, requests, authorize: None }.carry(operator),
-        options: OpendalOptions {
-            attempts_max: NonZeroUsize::new(attempts).unwrap_or(NonZeroUsize::MIN),
-            pause: config.retry_delay.get(),
-            ..OpendalOptions::default()
-        },
+        operator: network.carry(operator, &client, None),
+        options: network.opendal_options(),
         place: format!("the Azure container {} of {shown}", config.container),
         urls: None,
         keys: KEYS,

@@ -1,19 +1,17 @@
 //! Google Cloud Storage.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use ::opendal::{Operator, services};
 use data_encoding::BASE64;
-use opendal_http_transport_reqwest::ReqwestTransport;
 
 use super::diagnosis::Keys;
-use super::transport::{self, ClientOptions, Transport};
+use super::network::Network;
+use super::transport::ClientOptions;
 use super::urls::OperatorUrls;
 use super::{OpenError, Store};
 use crate::config::drivers::{Address, Gcs};
 use crate::storage::opendal::OpendalOptions;
-use crate::telemetry::metrics::StoreRequests;
 
 const KEYS: Keys = Keys {
     driver: "gcs",
@@ -28,7 +26,7 @@ const KEYS: Keys = Keys {
 /// Where Google's own libraries look for a stand-in of the service, one that asks for no credentials.
 const EMULATOR: &str = "STORAGE_EMULATOR_HOST";
 
-pub(super) fn open(config: &Gcs, requests: StoreRequests) -> Result<Store, OpenError> {
+pub(super) fn open(config: &Gcs, mut network: Network) -> Result<Store, OpenError> {
     let mut builder = services::Gcs::default().bucket(&config.bucket).root(&config.rootdirectory);
     let mut shown = String::new();
     if let Some(host) = std::env::var(EMULATOR).ok().filter(|host| !host.is_empty()) {
@@ -42,17 +40,15 @@ pub(super) fn open(config: &Gcs, requests: StoreRequests) -> Result<Store, OpenE
         builder = builder.disable_config_load().disable_vm_metadata().credential_path(&config.keyfile);
     }
     let operator = Operator::new(builder).map_err(|error| OpenError::new(error.to_string()))?;
-    let client = transport::client(ClientOptions { useragent: &config.useragent, ..ClientOptions::default() })?;
-    let inner = ReqwestTransport::new(client.clone());
-    let operator = Transport { inner, requests, authorize: None }.carry(operator);
-    let calls_max = NonZeroUsize::new(config.maxconcurrency.max(25) as usize).unwrap_or(NonZeroUsize::MIN);
+    network.limits.concurrent_max = config.maxconcurrency.max(25);
+    let client = network.client(ClientOptions { useragent: &config.useragent, ..ClientOptions::default() })?;
+    let operator = network.carry(operator, &client, None);
     Ok(Store {
         name: "gcs",
         options: OpendalOptions {
             // Parts of an upload have to have 5 MiB; `chunksize` is about another way to upload, which may send smaller ones.
             part_bytes: config.chunksize.as_usize().max(5 << 20),
-            calls_max,
-            ..OpendalOptions::default()
+            ..network.opendal_options()
         },
         place: format!("the GCS bucket {}{shown}", config.bucket),
         urls: Some(Arc::new(OperatorUrls::new(operator.clone()))),

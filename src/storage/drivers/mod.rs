@@ -1,15 +1,20 @@
 //! From a driver's parameters to a storage: the object stores.
 //!
-//! Each driver maps its parameters to an operator of OpenDAL, with a way to the network of our own ([`transport`]). What the
+//! Each driver maps its parameters to an operator of OpenDAL, with a way to the network of our own ([`network`]): each request
+//! is guarded ([`guard`]), and each attempt of it signed and counted ([`transport`]). What the
 //! store can do is not taken from its name but tried at start ([`super::probe`]), and what goes wrong there is told in a sentence
 //! ([`diagnosis`]).
 
 mod azure;
+mod breaker;
 mod diagnosis;
 mod gcs;
+mod guard;
+mod network;
 mod oss;
 mod s3;
 mod transport;
+mod trouble;
 mod urls;
 
 use std::fmt;
@@ -20,12 +25,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
-use super::opendal::{OpendalOptions, OpendalStorage, SignUrl};
+use super::opendal::{Explain, OpendalOptions, OpendalStorage, SignUrl};
 use super::probe::{self, Depth, FetchUrl, Findings};
 use super::{Storage, StorageError};
-use crate::config::storage::Driver;
+use crate::config::storage::{Driver, Requests};
 use crate::telemetry::metrics::StoreRequests;
 use diagnosis::Keys;
+use network::Network;
 
 /// Why a store can't be used: one sentence that names the thing and the mend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,17 +67,17 @@ pub struct Store {
 }
 
 impl Store {
-    /// From a driver's parameters; `None` for drivers that are no object stores. Nothing is sent yet.
+    /// From a driver's parameters, with these limits of its requests; `None` for drivers that are no object stores. Nothing is sent yet.
     ///
     /// # Errors
     /// Parameters that fit their keys but not each other.
-    pub fn of(driver: Driver<'_>, requests: &StoreRequests) -> Option<Result<Self, OpenError>> {
-        let requests = requests.clone();
+    pub fn of(driver: Driver<'_>, limits: &Requests, requests: &StoreRequests) -> Option<Result<Self, OpenError>> {
+        let network = Network { limits: limits.clone(), requests: requests.clone() };
         match driver {
-            Driver::S3(config) => Some(s3::open(config, requests)),
-            Driver::Oss(config) => Some(oss::open(config, requests)),
-            Driver::Azure(config) => Some(azure::open(config, requests)),
-            Driver::Gcs(config) => Some(gcs::open(config, requests)),
+            Driver::S3(config) => Some(s3::open(config, &network)),
+            Driver::Oss(config) => Some(oss::open(config, &network)),
+            Driver::Azure(config) => Some(azure::open(config, network)),
+            Driver::Gcs(config) => Some(gcs::open(config, network)),
             _ => None,
         }
     }
@@ -85,7 +91,7 @@ impl Store {
     pub async fn probe(&self, depth: Depth, urls: bool) -> Findings {
         // Believed to be able to do everything, so that everything is tried.
         let believed = Findings { conditional_put: true, urls: true, steps: Vec::new() };
-        let storage: Arc<dyn Storage> = Arc::new(self.storage(&believed));
+        let storage: Arc<dyn Storage> = Arc::new(self.storage_with(&believed, None));
         let explain = |error: &StorageError| diagnosis::explain(&self.keys, &self.place, error);
         let client = Client(self.client.clone());
         probe::probe(&storage, depth, &explain, urls.then_some(&client as &dyn FetchUrl)).await
@@ -93,9 +99,16 @@ impl Store {
 
     /// The storage, which does only what was found.
     pub fn storage(&self, findings: &Findings) -> OpendalStorage {
+        let (keys, place) = (self.keys, self.place.clone());
+        let explain = move |error: &StorageError| diagnosis::explain(&keys, &place, error).sentence;
+        self.storage_with(findings, Some(Arc::new(explain)))
+    }
+
+    fn storage_with(&self, findings: &Findings, explain: Option<Explain>) -> OpendalStorage {
         let options = OpendalOptions {
             conditional_put: Some(findings.conditional_put),
             urls: self.urls.clone().filter(|_| findings.urls),
+            explain,
             ..self.options.clone()
         };
         OpendalStorage::new(self.operator.clone(), self.name, options)

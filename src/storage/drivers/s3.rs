@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use ::opendal::Operator;
 use ::opendal::services;
-use opendal_http_transport_reqwest::ReqwestTransport;
 
 use super::diagnosis::Keys;
-use super::transport::{self, ClientOptions, Transport};
+use super::network::Network;
+use super::transport::ClientOptions;
 use super::urls::OperatorUrls;
 use super::{OpenError, Store};
 use crate::config::drivers::{Address, S3, S3Endpoint};
 use crate::storage::opendal::{CopyOptions, OpendalOptions};
-use crate::telemetry::metrics::StoreRequests;
 
 const KEYS: Keys = Keys {
     driver: "s3",
@@ -25,15 +24,13 @@ const KEYS: Keys = Keys {
     skipverify: Some("skipverify"),
 };
 
-pub(super) fn open(config: &S3, requests: StoreRequests) -> Result<Store, OpenError> {
+pub(super) fn open(config: &S3, network: &Network) -> Result<Store, OpenError> {
     let endpoint = config.endpoint().map_err(|(key, problem)| OpenError::at("s3", key, &problem))?;
     let options = ClientOptions { useragent: &config.useragent, skipverify: config.skipverify };
-    let client = transport::client(options)?;
-    let inner = ReqwestTransport::new(client.clone());
+    let client = network.client(options)?;
     let operator = |endpoint: &S3Endpoint| -> Result<Operator, OpenError> {
         let operator = Operator::new(builder(config, endpoint)).map_err(|error| OpenError::new(error.to_string()))?;
-        let requests = requests.clone();
-        Ok(Transport { inner: inner.clone(), requests, authorize: None }.carry(operator))
+        Ok(network.carry(operator, &client, None))
     };
     let own = operator(&endpoint)?;
     let public = match config.redirectendpoint.as_str() {
@@ -47,7 +44,7 @@ pub(super) fn open(config: &S3, requests: StoreRequests) -> Result<Store, OpenEr
     Ok(Store {
         name: "s3",
         operator: own,
-        options: opendal_options(config),
+        options: opendal_options(config, network),
         place: format!("the S3 bucket {shown} (region {})", endpoint.region),
         urls: Some(Arc::new(OperatorUrls::new(public))),
         keys: KEYS,
@@ -89,7 +86,7 @@ fn builder(config: &S3, endpoint: &S3Endpoint) -> services::S3 {
     builder
 }
 
-fn opendal_options(config: &S3) -> OpendalOptions {
+fn opendal_options(config: &S3, network: &Network) -> OpendalOptions {
     let class = config.storageclass.to_uppercase();
     let default = matches!(&*class, "NONE" | "STANDARD") && config.objectacl == "private";
     OpendalOptions {
@@ -100,7 +97,7 @@ fn opendal_options(config: &S3) -> OpendalOptions {
             part_bytes: config.multipartcopychunksize.as_usize(),
             concurrent: NonZeroUsize::new(config.multipartcopymaxconcurrency as usize).unwrap_or(NonZeroUsize::MIN),
         },
-        ..OpendalOptions::default()
+        ..network.opendal_options()
     }
 }
 

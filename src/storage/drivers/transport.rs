@@ -1,24 +1,16 @@
-//! The way to a store's network: one HTTP client, its requests signed where a service needs it, counted, and logged.
+//! One request to a store: signed where the service needs it, sent, counted, and logged.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use ::opendal::{
-    Buffer, Error, ErrorKind, HttpBody, HttpTransport, HttpTransporter, OperationContext, Operator, Result,
-};
+use ::opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport, Result};
 use async_trait::async_trait;
-use http::header::{CONTENT_RANGE, RANGE};
+use http::header::{CONTENT_RANGE, ETAG, HeaderValue, IF_MATCH, RANGE};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use opendal_http_transport_reqwest::ReqwestTransport;
 
-use super::OpenError;
 use crate::telemetry::metrics::{StoreOutcome, StoreRequest, StoreRequests};
-
-/// How long it may take to reach a store.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
-/// Connections that are kept although nothing is asked.
-const IDLE_CONNECTIONS_MAX: usize = 100;
 
 /// What a store's HTTP client is made of.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,22 +19,6 @@ pub(super) struct ClientOptions<'a> {
     pub(super) useragent: &'a str,
     /// Accepts any certificate.
     pub(super) skipverify: bool,
-}
-
-/// A client for one store. Proxies are taken from the environment, and so are certificates to trust: `SSL_CERT_FILE`.
-pub(super) fn client(options: ClientOptions<'_>) -> std::result::Result<reqwest::Client, OpenError> {
-    let own = concat!("wharf/", env!("CARGO_PKG_VERSION"));
-    let agent = format!("{own} {}", options.useragent.trim());
-    reqwest::Client::builder()
-        .user_agent(agent.trim())
-        .connect_timeout(CONNECT_TIME_MAX)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-        .tls_danger_accept_invalid_certs(options.skipverify)
-        .build()
-        .map_err(|error| {
-            let mend = "install the system's CA certificates, or name a file of them in SSL_CERT_FILE";
-            OpenError::new(format!("the client for the store can't be made: {}; {mend}", reasons(&error)))
-        })
 }
 
 /// An error with its causes, in one line.
@@ -65,18 +41,11 @@ pub(super) trait Authorize: Send + Sync + 'static {
     async fn authorize(&self, request: &mut Parts) -> Result<()>;
 }
 
-/// Sends an operator's requests.
+/// Sends an operator's requests, each once.
 pub(super) struct Transport {
     pub(super) inner: ReqwestTransport,
     pub(super) requests: StoreRequests,
     pub(super) authorize: Option<Arc<dyn Authorize>>,
-}
-
-impl Transport {
-    /// Gives an operator this way to the network.
-    pub(super) fn carry(self, operator: Operator) -> Operator {
-        operator.with_context(OperationContext::new().with_http_transport(HttpTransporter::new(self)))
-    }
 }
 
 impl HttpTransport for Transport {
@@ -87,16 +56,17 @@ impl HttpTransport for Transport {
             authorize.authorize(&mut parts).await?;
         }
         let (method, uri, started) = (parts.method.clone(), parts.uri.clone(), Instant::now());
-        let asked = first_byte(&parts);
+        let (asked, tag) = (first_byte(&parts), parts.headers.get(IF_MATCH).cloned());
         let answer = self.inner.fetch(Request::from_parts(parts, body)).await;
         let status = answer.as_ref().ok().map(Response::status);
         self.requests.count(kind, outcome(status));
         // Never the query: a signed one is a key.
         let (path, status) = (uri.path(), status.map_or(0, |status| status.as_u16()));
         tracing::debug!(%method, path, status, ms = started.elapsed().as_millis() as u64, "store request");
+        let answer = answer.and_then(|answer| same_object(tag.as_ref(), answer))?;
         match asked {
-            Some(first) => answer.and_then(|answer| in_range(first, answer)),
-            None => answer,
+            Some(first) => in_range(first, answer),
+            None => Ok(answer),
         }
     }
 }
@@ -124,6 +94,16 @@ fn in_range<T>(first: u64, answer: Response<T>) -> Result<Response<T>> {
     Err(Error::new(ErrorKind::Unexpected, text))
 }
 
+/// Refuses the bytes of another object than the one that was asked for by its tag: a store that ignores conditions.
+fn same_object<T>(asked: Option<&HeaderValue>, answer: Response<T>) -> Result<Response<T>> {
+    match (asked, answer.headers().get(ETAG)) {
+        (Some(asked), Some(tag)) if answer.status().is_success() && asked != tag => {
+            Err(Error::new(ErrorKind::ConditionNotMatch, "the object was replaced while it was read"))
+        }
+        _ => Ok(answer),
+    }
+}
+
 fn outcome(status: Option<StatusCode>) -> StoreOutcome {
     match status.map(|status| status.as_u16()) {
         None => StoreOutcome::Failed,
@@ -134,7 +114,7 @@ fn outcome(status: Option<StatusCode>) -> StoreOutcome {
 }
 
 /// What a request asks, by the forms of S3 and OSS, and as far as they can be told, of the others.
-fn kind_of(parts: &Parts) -> StoreRequest {
+pub(super) fn kind_of(parts: &Parts) -> StoreRequest {
     use StoreRequest as Kind;
     let query = parts.uri.query().unwrap_or_default();
     let has = |name: &str| query.split('&').any(|pair| pair.split_once('=').map_or(pair, |(key, _)| key) == name);
@@ -185,6 +165,16 @@ mod tests {
         assert_eq!(first_byte(&parts), Some(5));
         let (parts, ()) = Request::get("/k").header(RANGE, "bytes=0-9").body(()).unwrap().into_parts();
         assert_eq!(first_byte(&parts), None);
+    }
+
+    #[test]
+    fn a_store_that_ignores_conditions_is_refused() {
+        let asked = HeaderValue::from_static("\"one\"");
+        let answer = |status: u16, tag: &str| Response::builder().status(status).header(ETAG, tag).body(()).unwrap();
+        assert!(same_object(Some(&asked), answer(206, "\"one\"")).is_ok());
+        assert!(same_object(Some(&asked), answer(412, "\"two\"")).is_ok());
+        assert!(same_object(None, answer(200, "\"two\"")).is_ok());
+        assert!(same_object(Some(&asked), answer(206, "\"two\"")).is_err());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Storage through an OpenDAL operator: object stores, and whatever else it speaks to.
 //!
-//! Only its public `Operator` is used; its inner interface changes with every minor version. Around it stand what a remote
-//! service needs: a limit of concurrent calls, a time limit for each, and retries with jitter where repeating a call is
-//! harmless (see [`client`]).
+//! Only its public `Operator` is used; its inner interface changes with every minor version. Around it stand a time limit for
+//! each call, and retries with jitter where repeating a call is harmless (see [`client`]). What a network needs besides, a driver
+//! puts below it ([`super::drivers`]).
 //!
 //! What is deliberately not used: *append* (advertised for S3, where it loses data silently), *rename* but on file systems,
 //! and conditions that were not proved: some stores accept `If-None-Match` and ignore it, so
@@ -32,6 +32,7 @@ use super::{
     StorageError, StorageKey, WriteOptions, Writer,
 };
 use client::Client;
+pub use client::{TryLater, pause_before};
 use quirks::Quirks;
 
 /// Signs URLs under which a client reads an object without this server.
@@ -65,10 +66,10 @@ pub struct OpendalOptions {
     /// Whether a conditional write lets exactly one of several writers win: proved, not advertised. `None` leaves it to what is
     /// known of the service, which is nothing for remote ones.
     pub conditional_put: Option<bool>,
-    /// How many calls are under way at a time; others wait.
-    pub calls_max: NonZeroUsize,
-    /// How long one call may take; for a stream, each piece of it.
+    /// How long one call may take, with all requests that it makes.
     pub call_time_max: Duration,
+    /// How long the bytes of an object may pause.
+    pub body_idle_time_max: Duration,
     /// How often a harmless call is tried in all.
     pub attempts_max: NonZeroUsize,
     /// The first pause before a call is repeated is at most this long; each further one may be twice as long.
@@ -82,20 +83,26 @@ pub struct OpendalOptions {
     pub copies: CopyOptions,
     /// Whoever can sign URLs for clients, and was proved to do so.
     pub urls: Option<Arc<dyn SignUrl>>,
+    /// Tells in a sentence what is behind a failure of the store, for the log.
+    pub explain: Option<Explain>,
 }
+
+/// Tells in a sentence what is behind a failure.
+pub type Explain = Arc<dyn Fn(&StorageError) -> String + Send + Sync>;
 
 impl Default for OpendalOptions {
     fn default() -> Self {
         Self {
             conditional_put: None,
-            calls_max: NonZeroUsize::MIN.saturating_add(99),
             call_time_max: Duration::from_secs(60),
+            body_idle_time_max: Duration::from_secs(30),
             attempts_max: NonZeroUsize::MIN.saturating_add(3),
             pause: Duration::from_millis(100),
             part_bytes: 8 * 1024 * 1024,
             parts_concurrent: NonZeroUsize::MIN.saturating_add(1),
             copies: CopyOptions::default(),
             urls: None,
+            explain: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use ::opendal::{BufferStream, ErrorKind as Kind, Metadata, options};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
-use super::client::{Client, Failure, failed, object_meta, pause};
+use super::client::{Client, Failure, object_meta};
 use crate::storage::{ByteRange, ErrorKind, ObjectMeta, ReadStream, Result, StorageError, StorageKey};
 
 /// How large a piece may be.
@@ -37,7 +37,7 @@ pub(super) async fn open(client: &Arc<Client>, key: &StorageKey, range: ByteRang
             // A range at the very end is one of no bytes, whatever the service says.
             Err(Failure::Said(error)) if matches!(error.kind(), Kind::Unsupported | Kind::RangeNotSatisfied) => {}
             Err(failure) if failure.may_pass() => {}
-            Err(failure) => return Err(failure.into_error("read", key)),
+            Err(failure) => return Err(client.fail(failure, "read", key)),
         }
     }
     for _ in 0..CHANGES_MAX {
@@ -70,7 +70,7 @@ async fn start(
 ) -> Result<BufferStream> {
     let can = client.operator.info().capability();
     let options = options::ReaderOptions { if_match: etag.filter(|_| can.read_with_if_match), ..Default::default() };
-    let fail = |error| failed(error, "read", key);
+    let fail = |error| client.fail(Failure::Said(error), "read", key);
     let reader = client.operator.reader_options(client.path("read", key)?, options).await.map_err(fail)?;
     match to {
         Some(to) => reader.into_stream(from..to).await,
@@ -138,14 +138,15 @@ impl Reader {
 
     /// Fetches more, from a new stream if the old one broke off.
     async fn fill(&mut self) -> Result<()> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
+        let options = &self.client.options;
+        let (mut stream, patience) = match self.stream.take() {
+            Some(stream) => (stream, options.body_idle_time_max),
             None => {
                 let etag = self.etag.clone();
-                start(&self.client, &self.key, etag, self.at, Some(self.end)).await?
+                (start(&self.client, &self.key, etag, self.at, Some(self.end)).await?, options.call_time_max)
             }
         };
-        let failure = match tokio::time::timeout(self.client.options.call_time_max, stream.next()).await {
+        let failure = match tokio::time::timeout(patience, stream.next()).await {
             Ok(Some(Ok(buffer))) => {
                 self.ready.extend(Iterator::filter(buffer, |bytes| !bytes.is_empty()));
                 self.stream = Some(stream);
@@ -153,17 +154,15 @@ impl Reader {
                 return Ok(());
             }
             Ok(Some(Err(error))) => Failure::Said(error),
-            Err(_) => Failure::TimedOut(self.client.options.call_time_max),
-            Ok(None) => {
-                return Err(StorageError::new(ErrorKind::Corrupt, "read", &self.key)
-                    .with_source(format!("it ends after {} bytes, not {}", self.at, self.end)));
-            }
+            Ok(None) => Failure::Short(self.end - self.at),
+            Err(_) => Failure::TimedOut(patience),
         };
         self.failures += 1;
+        // Without a tag nobody knows whether the rest is of the same object.
         if !failure.may_pass() || self.etag.is_none() || self.failures >= self.client.options.attempts_max.get() {
-            return Err(failure.into_error("read", &self.key));
+            return Err(self.client.fail(failure, "read", &self.key));
         }
-        pause(self.client.options.pause, self.failures).await;
+        self.client.pause(self.failures).await;
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ pub use http::{Counted, HttpMetrics};
 pub use notifications::{Drop, HookMetrics, NotificationMetrics};
 pub use plugin::{PluginFault, PluginMetrics, PluginsMetrics};
 pub use redis::{RedisMetrics, RedisOperation};
-pub use requests::{StoreOutcome, StoreRequest, StoreRequests};
+pub use requests::{BreakerState, StoreOutcome, StoreRequest, StoreRequests};
 pub use storage::{CacheMetrics, StorageAction, StorageMetrics};
 
 /// The content type of [`Metrics::encode`].

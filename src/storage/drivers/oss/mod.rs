@@ -6,15 +6,14 @@ mod sign;
 use std::sync::Arc;
 
 use ::opendal::{Operator, services};
-use opendal_http_transport_reqwest::ReqwestTransport;
 
 use self::sign::{OssSigner, OssUrls};
 use super::diagnosis::Keys;
-use super::transport::{self, ClientOptions, Transport};
+use super::network::Network;
+use super::transport::ClientOptions;
 use super::{OpenError, Store};
 use crate::config::drivers::{Oss, OssStyle};
 use crate::storage::opendal::{OpendalOptions, SignUrl};
-use crate::telemetry::metrics::StoreRequests;
 
 const KEYS: Keys = Keys {
     driver: "oss",
@@ -29,9 +28,9 @@ const KEYS: Keys = Keys {
 /// Where OpenDAL believes that a bucket is which has no host name of its own in the service's domain. Never called.
 const STAND_IN: &str = "http://store.invalid";
 
-pub(super) fn open(config: &Oss, requests: StoreRequests) -> Result<Store, OpenError> {
+pub(super) fn open(config: &Oss, network: &Network) -> Result<Store, OpenError> {
     let endpoint = config.endpoint().map_err(|(key, problem)| OpenError::at("oss", key, &problem))?;
-    let client = transport::client(ClientOptions::default())?;
+    let client = network.client(ClientOptions::default())?;
     let own_host = endpoint.style == OssStyle::VirtualHost;
     let told = if own_host { endpoint.address.url() } else { STAND_IN.to_owned() };
     let mut builder =
@@ -50,11 +49,10 @@ pub(super) fn open(config: &Oss, requests: StoreRequests) -> Result<Store, OpenE
         OssStyle::VirtualHost => format!("{} at {}", config.bucket, endpoint.address.url()),
         OssStyle::Path => format!("{}/{}", endpoint.address.url(), config.bucket),
     };
-    let inner = ReqwestTransport::new(client.clone());
     Ok(Store {
         name: "oss",
-        operator: Transport { inner, requests, authorize: Some(signer) }.carry(operator),
-        options: OpendalOptions { part_bytes: config.chunksize.as_usize(), ..OpendalOptions::default() },
+        operator: network.carry(operator, &client, Some(signer)),
+        options: OpendalOptions { part_bytes: config.chunksize.as_usize(), ..network.opendal_options() },
         place: format!("the OSS bucket {shown} (region {})", endpoint.region),
         // The service signs the host name too, which a domain of the bucket's own hides from the signer.
         urls: (endpoint.style != OssStyle::OwnDomain).then_some(urls),

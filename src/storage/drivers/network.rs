@@ -1,0 +1,66 @@
+//! What every driver is given for its way to the store: limits, and counts for the metrics.
+
+use std::sync::Arc;
+
+use ::opendal::{HttpTransporter, OperationContext, Operator};
+use opendal_http_transport_reqwest::ReqwestTransport;
+
+use super::OpenError;
+use super::guard::Guard;
+use super::transport::{Authorize, ClientOptions, Transport, reasons};
+use crate::config::storage::Requests;
+use crate::storage::opendal::OpendalOptions;
+use crate::telemetry::metrics::StoreRequests;
+
+/// Connections that are kept although nothing is asked.
+const IDLE_CONNECTIONS_MAX: usize = 100;
+
+/// The network between this server and one store.
+#[derive(Debug, Clone)]
+pub(super) struct Network {
+    pub(super) limits: Requests,
+    pub(super) requests: StoreRequests,
+}
+
+impl Network {
+    /// A client for one store. Proxies are taken from the environment, and so are certificates to trust: `SSL_CERT_FILE`.
+    pub(super) fn client(&self, options: ClientOptions<'_>) -> Result<reqwest::Client, OpenError> {
+        let own = concat!("wharf/", env!("CARGO_PKG_VERSION"));
+        let agent = format!("{own} {}", options.useragent.trim());
+        reqwest::Client::builder()
+            .user_agent(agent.trim())
+            .connect_timeout(self.limits.connect_timeout.get())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .tls_danger_accept_invalid_certs(options.skipverify)
+            .build()
+            .map_err(|error| {
+                let mend = "install the system's CA certificates, or name a file of them in SSL_CERT_FILE";
+                OpenError::new(format!("the client for the store can't be made: {}; {mend}", reasons(&error)))
+            })
+    }
+
+    /// Gives an operator this way to its store: each request guarded, and each attempt of it signed and counted.
+    pub(super) fn carry(
+        &self,
+        operator: Operator,
+        client: &reqwest::Client,
+        authorize: Option<Arc<dyn Authorize>>,
+    ) -> Operator {
+        let inner = ReqwestTransport::new(client.clone());
+        let transport = Transport { inner, requests: self.requests.clone(), authorize };
+        let guard = Guard::new(transport, &self.limits, self.requests.clone());
+        operator.with_context(OperationContext::new().with_http_transport(HttpTransporter::new(guard)))
+    }
+
+    /// How a storage over this network is used, before the driver has its say.
+    pub(super) fn opendal_options(&self) -> OpendalOptions {
+        let limits = &self.limits;
+        OpendalOptions {
+            // A call may be several requests; each of them keeps its own deadline.
+            call_time_max: limits.deadline.get().saturating_mul(2),
+            body_idle_time_max: limits.body_idle_timeout.get(),
+            pause: limits.pause.get(),
+            ..OpendalOptions::default()
+        }
+    }
+}
