@@ -90,10 +90,10 @@ fn a_client_that_reads_slowly_costs_no_memory() {
 }
 
 /// A small file system in memory that is unmounted at the end; `None` where mounting is not allowed.
-struct SmallDisk(PathBuf);
+pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path, bytes: usize) -> Option<Self> {
+    pub fn mount(at: &Path, bytes: usize) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let size = format!("size={bytes}");
         let status = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output().ok()?.status;

@@ -1,6 +1,7 @@
 //! A proxy between Wharf and a real object store, which does to its requests what networks and overloaded stores do. It changes
 //! nothing else: the host name is part of what is signed, and passes as it came.
 
+mod balancer;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use balancer::Balancer;
 use wire::{Head, Message};
 
 /// What happens to a request.
@@ -158,6 +160,11 @@ impl FaultProxy {
     /// How many requests were under way at the same time, at the most.
     pub fn peak(&self) -> usize {
         self.state().peak
+    }
+
+    /// How many requests are under way.
+    pub fn under_way(&self) -> usize {
+        self.state().under_way
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

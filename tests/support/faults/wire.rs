@@ -38,6 +38,10 @@ impl Head {
         pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).next()
     }
 
+    pub(super) fn is_chunked(&self) -> bool {
+        self.header("transfer-encoding").is_some()
+    }
+
     pub(super) fn length(&self) -> Option<usize> {
         self.header("content-length")?.parse().ok()
     }
