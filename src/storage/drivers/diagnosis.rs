@@ -131,6 +131,8 @@ fn by_text(text: &str, keys: &Keys, place: &str) -> Option<String> {
         format!("no credentials were found for {place}; set {} and {} ({cause})", at(keys.access), at(keys.secret))
     } else if has("timed out") || has("no answer after") || has("operation timed out") {
         format!("{place} does not answer; check {} and the firewalls between", at(keys.endpoint))
+    } else if has("status: 503") || has("status: 429") {
+        format!("{place} is overloaded; try again later ({cause})")
     } else if has("no space left") {
         format!("{place} is full; give it more room")
     } else if has("<html") || has("<!doctype") {
@@ -214,6 +216,7 @@ mod tests {
             ("invalid peer certificate: UnknownIssuer", "storage.s3.skipverify"),
             ("received corrupt message of type InvalidContentType", "http://"),
             ("S3Error { code: \"ExpiredToken\", message: \"\" }", "renew"),
+            ("the store answered with status: 503", "is overloaded"),
         ] {
             let sentence = told(message);
             assert!(sentence.contains(named), "{message}: {sentence}");

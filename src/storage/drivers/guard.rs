@@ -86,7 +86,7 @@ impl Guard {
             if late || attempt >= self.limits.attempts_max as usize || !trouble.allows(errand.again) {
                 return Err(trouble.into_error(attempt));
             }
-            tracing::debug!(kind = errand.kind.name(), attempt, error = %trouble.error, "a store request is repeated");
+            tracing::debug!(kind = errand.kind.name(), attempt, error = trouble.said(), "a store request is repeated");
             maybe_done |= trouble.maybe_done;
             self.requests.repeated(errand.kind);
             tokio::time::sleep(pause).await;
@@ -107,7 +107,7 @@ impl Guard {
         self.requests.took(errand.kind, started.elapsed());
         let turn = match &outcome {
             Err(trouble) if trouble.is_the_stores => {
-                let reason = trouble.error.to_string().chars().take(REASON_CHARS_MAX).collect();
+                let reason = trouble.said().chars().take(REASON_CHARS_MAX).collect();
                 *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
                 pass.failed(Instant::now())
             }

@@ -6,6 +6,7 @@ use ::opendal::{Error, ErrorKind};
 use http::header::RETRY_AFTER;
 use http::{Method, request, response};
 
+use super::transport::reasons;
 use crate::storage::opendal::TryLater;
 use crate::telemetry::metrics::StoreRequest;
 
@@ -103,11 +104,21 @@ impl Trouble {
             return None;
         }
         let throttled = matches!(status, 429 | 503);
-        let said = format!("the store answered with status: {status}, {}", text.trim());
+        let said = format!("the store answered with status: {status} {}", text.trim());
+        let said = said.trim_end().to_owned();
         let error = Error::new(if throttled { ErrorKind::RateLimited } else { ErrorKind::Unexpected }, said);
         let prospect = if passes { Prospect::Passes } else { Prospect::Lasts };
         let retry_after = retry_after(parts);
         Some(Self { error, retry_after, is_the_stores: passing_status, maybe_done: !throttled, prospect })
+    }
+
+    /// What went wrong, in one line.
+    pub(super) fn said(&self) -> String {
+        let message = self.error.message();
+        match std::error::Error::source(&self.error) {
+            Some(cause) => format!("{message}: {}", reasons(cause)),
+            None => message.to_owned(),
+        }
     }
 
     /// Whether the request may be sent once more.
