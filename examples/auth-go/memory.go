@@ -5,23 +5,32 @@ package main
 
 import "unsafe"
 
-// What the host was given, or gave, during this call. The garbage collector must leave it alone until the call has ended.
+// What the host was given during this call. The garbage collector must leave it alone until the call has ended.
 var kept []unsafe.Pointer
+
+// Memory for what the host hands over during a call. It is set aside here, because while the host asks for memory nothing may be
+// asked of the host: an allocation of Go's can start its garbage collector, that reads the clock, and the call would trap.
+var arena [8 << 20]byte
+var arenaUsed uintptr
 
 // The host asks for memory in which to put what it hands over.
 //
 //go:wasmexport cabi_realloc
+//go:nosplit
 func cabiRealloc(old, oldBytes, align, bytes uint32) uint32 {
-	if bytes == 0 {
-		return align
+	base := uintptr(unsafe.Pointer(&arena))
+	start := (base + arenaUsed + uintptr(align) - 1) &^ (uintptr(align) - 1)
+	end := start + uintptr(bytes) - base
+	// No memory: the host ends the call.
+	if end > uintptr(len(arena)) || end < arenaUsed {
+		return 0
 	}
-	block := make([]uint64, (bytes+7)/8)
-	at := unsafe.Pointer(&block[0])
-	kept = append(kept, at)
+	arenaUsed = end
 	if old != 0 {
-		copy(unsafe.Slice((*byte)(at), bytes), unsafe.Slice((*byte)(unsafe.Pointer(uintptr(old))), oldBytes))
+		target := unsafe.Slice((*byte)(unsafe.Pointer(start)), bytes)
+		copy(target, unsafe.Slice((*byte)(unsafe.Pointer(uintptr(old))), oldBytes))
 	}
-	return uint32(uintptr(at))
+	return uint32(start)
 }
 
 // The adapter between WASI 0.1, which Go speaks, and WASI 0.2 needs memory before Go's runtime has any to give: it is set
@@ -43,12 +52,20 @@ func cabiReallocAdapter(old, oldBytes, align, bytes uint32) uint32 {
 }
 
 // Ends a call: the host has read what it was given.
-func release() { kept = kept[:0] }
+func release() { kept, arenaUsed = kept[:0], 0 }
 
 // A place in memory.
 type address uint32
 
-func allocate(bytes uint32) address { return address(cabiRealloc(0, 0, 8, bytes)) }
+// Cleared, as a new variable is: what is not set is a zero, an empty text or a none.
+func allocate(bytes uint32) address {
+	if bytes == 0 {
+		return 8
+	}
+	block := make([]uint64, (bytes+7)/8)
+	kept = append(kept, unsafe.Pointer(&block[0]))
+	return address(uintptr(unsafe.Pointer(&block[0])))
+}
 
 func (a address) at(offset uint32) unsafe.Pointer { return unsafe.Pointer(uintptr(uint32(a) + offset)) }
 

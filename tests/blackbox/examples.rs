@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::example::{build, component, scaffold};
 use crate::support::plugin::{basic, behind};
 use crate::support::server::Setup;
-use crate::support::{Request, Server};
+use crate::support::{Connection, Request, Server};
 
 /// A server behind an example, patient with what has to be compiled first.
 fn behind_example(name: &str, lines: &str) -> Setup {
@@ -50,6 +50,18 @@ fn access_by_network_in_go() {
     let refused = server.get("/v2/other/app/tags/list").expect(403);
     assert!(refused.text().contains("nobody at 127.0.0.1"), "{refused}");
     server.get_as("/v2/", "alice", "secret").expect(401);
+}
+
+/// The host's questions for memory were answered by Go's allocator, that can start a collection, that reads the clock: which
+/// nobody may do while the host asks. One call in 200 trapped.
+#[test]
+fn a_component_in_go_goes_on_when_its_garbage_is_collected() {
+    let rules = "config: {networks: \"127.0.0.0/8 team/ pull\"}\ninstances: warm\nlimits: {decision_time_max: 1ns}";
+    let server = behind(&fs::read(component("auth-go")).unwrap(), rules).start();
+    let mut connection = Connection::open(server.address());
+    for _ in 0..3000 {
+        connection.send(&Request::get("/v2/")).expect(200);
+    }
 }
 
 #[test]
