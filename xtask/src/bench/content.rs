@@ -104,15 +104,22 @@ pub(super) struct Manifest {
 impl Manifest {
     /// An image with these as its config and its only layer.
     pub(super) fn image(config: &Blob, layer: &Blob) -> Self {
+        Self::image_of(config, std::slice::from_ref(layer))
+    }
+
+    /// An image with these as its config and its layers.
+    pub(super) fn image_of(config: &Blob, layers: &[Blob]) -> Self {
         let descriptor = |media_type: &str, blob: &Blob| {
             format!(r#"{{"mediaType":"{media_type}","digest":"{}","size":{}}}"#, blob.digest, blob.bytes)
         };
+        let layers: Vec<String> =
+            layers.iter().map(|layer| descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer)).collect();
         Self::new(
             IMAGE,
             format!(
                 r#"{{"schemaVersion":2,"mediaType":"{IMAGE}","config":{},"layers":[{}]}}"#,
                 descriptor("application/vnd.oci.image.config.v1+json", config),
-                descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer),
+                layers.join(","),
             ),
         )
     }

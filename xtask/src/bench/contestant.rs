@@ -2,6 +2,7 @@
 
 use super::client::{Answer, Connection};
 use super::content::{Blob, Manifest};
+use super::store::Store;
 use super::usage;
 use crate::server::Server;
 use anyhow::{Context, Result, ensure};
@@ -26,6 +27,9 @@ http:
 catalog:
   maxentries: 100000
 ";
+
+/// The lines of it that say where it stores.
+const FILE_SYSTEM: &str = "  filesystem:\n    rootdirectory: {data}\n";
 
 /// Static files are the least that serving bytes can cost; whether `sendfile` is cheaper than copying depends on the machine.
 const NGINX_CONFIG: &str = "daemon off;
@@ -55,11 +59,15 @@ pub(super) const PASSWORD: &str = "correct horse battery staple";
 pub(super) struct Recipe {
     /// Its name in the table.
     pub(super) label: String,
-    binary: PathBuf,
+    pub(super) binary: PathBuf,
     config: String,
     is_nginx: bool,
-    /// A line of an htpasswd file.
-    user_line: Option<String>,
+    /// Who may use it: a file beside its configuration, by name and content. Without one nobody is asked who he is.
+    users: Option<(&'static str, String)>,
+    /// Components that take each other's place.
+    exchanged: Vec<PathBuf>,
+    /// The program of the object store that it stores in, one of its own.
+    gateway: Option<PathBuf>,
 }
 
 impl Recipe {
@@ -70,7 +78,8 @@ impl Recipe {
 
     /// A registry with a configuration of its own.
     pub(super) fn with_config(label: &str, binary: &Path, config: String) -> Self {
-        Self { label: label.to_owned(), binary: binary.to_owned(), config, is_nginx: false, user_line: None }
+        let (label, binary) = (label.to_owned(), binary.to_owned());
+        Self { label, binary, config, is_nginx: false, users: None, exchanged: Vec::new(), gateway: None }
     }
 
     pub(super) fn nginx(label: &str, binary: &Path, sendfile: bool) -> Self {
@@ -81,15 +90,41 @@ impl Recipe {
     /// The same, with a password asked for.
     pub(super) fn with_password(&self, label: String, user_line: String) -> Self {
         let config = format!("{}auth:\n  htpasswd:\n    realm: bench\n    path: {{data}}/../htpasswd\n", self.config);
-        Self { label, config, user_line: Some(user_line), ..self.clone() }
+        Self { label, config, users: Some(("htpasswd", user_line)), ..self.clone() }
+    }
+
+    /// The same, with the component that these lines of configuration name to be asked for the user of the benchmarks. It finds
+    /// the user's password in the file `users` beside the configuration.
+    pub(super) fn with_auth_plugin(&self, label: &str, lines: &str) -> Self {
+        let config = format!("{}{lines}", self.config);
+        Self { label: label.to_owned(), config, users: Some(("users", format!("{USER}:{PASSWORD}\n"))), ..self.clone() }
+    }
+
+    /// The same, with components to put into each other's place while it runs.
+    pub(super) fn exchanging(self, exchanged: Vec<PathBuf>) -> Self {
+        Self { exchanged, ..self }
+    }
+
+    /// The same, on an S3 bucket that this program serves.
+    pub(super) fn on_s3(&self, gateway: &Path) -> Self {
+        let recipe = self.with_storage(&format!("{} on S3", self.label), super::store::CONFIG);
+        Self { gateway: Some(gateway.to_owned()), ..recipe }
+    }
+
+    /// The same, with these lines of configuration in place of the file system.
+    pub(super) fn with_storage(&self, label: &str, lines: &str) -> Self {
+        Self { label: label.to_owned(), config: self.config.replace(FILE_SYSTEM, lines), ..self.clone() }
     }
 }
 
 /// A running server.
 pub(super) struct Contestant {
     server: Server,
+    store: Option<Store>,
+    binary: PathBuf,
     folder: PathBuf,
     is_nginx: bool,
+    pub(super) exchanged: Vec<PathBuf>,
     /// `Authorization: …` with its line end, or nothing.
     pub(super) authorization: String,
 }
@@ -98,8 +133,8 @@ impl Contestant {
     /// Starts a server in `folder`, which is removed when the server is dropped.
     pub(super) fn start(recipe: &Recipe, folder: PathBuf) -> Result<Self> {
         fs::create_dir_all(&folder)?;
-        if let Some(line) = &recipe.user_line {
-            fs::write(folder.join("htpasswd"), line)?;
+        if let Some((name, lines)) = &recipe.users {
+            fs::write(folder.join(name), lines)?;
         }
         let mut command = Command::new(&recipe.binary);
         if recipe.is_nginx {
@@ -109,13 +144,38 @@ impl Contestant {
         }
         // distribution sends traces to a collector unless told otherwise.
         command.arg(folder.join("config.yml")).env("OTEL_TRACES_EXPORTER", "none");
-        let server = Server::start_as(command, &recipe.config, &folder)
-            .with_context(|| format!("cannot measure {}", recipe.label))?;
-        let authorization = match recipe.user_line {
+        let store =
+            recipe.gateway.as_deref().map(|gateway| Store::start(gateway, &folder.join("store"))).transpose()?;
+        let config = match &store {
+            Some(store) => recipe.config.replace("{store}", &store.address().to_string()),
+            None => recipe.config.clone(),
+        };
+        let server =
+            Server::start_as(command, &config, &folder).with_context(|| format!("cannot measure {}", recipe.label))?;
+        let authorization = match recipe.users {
             Some(_) => format!("Authorization: Basic {}\r\n", base64(format!("{USER}:{PASSWORD}").as_bytes())),
             None => String::new(),
         };
-        Ok(Self { server, folder, is_nginx: recipe.is_nginx, authorization })
+        let exchanged = recipe.exchanged.clone();
+        let binary = recipe.binary.clone();
+        Ok(Self { server, store, binary, folder, is_nginx: recipe.is_nginx, exchanged, authorization })
+    }
+
+    /// Another command of the same program, with the server's configuration as its argument.
+    pub(super) fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.arg(name).arg(self.folder.join("config.yml")).env("OTEL_TRACES_EXPORTER", "none");
+        command
+    }
+
+    /// Requests that its object store has had, if it has one.
+    pub(super) fn store_requests(&self) -> Result<Option<f64>> {
+        self.store.as_ref().map(Store::requests).transpose()
+    }
+
+    /// Where its files lie; its data in `data` there.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn address(&self) -> SocketAddr {

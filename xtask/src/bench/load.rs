@@ -31,6 +31,8 @@ pub(super) struct Sample {
     pub(super) bytes: f64,
     /// The server's memory in MiB, where that was measured.
     pub(super) memory_mib: Option<f64>,
+    /// Requests that the server's object store had, where there is one.
+    pub(super) store_requests: Option<f64>,
 }
 
 /// How a load ends and how many threads drive it.
@@ -74,6 +76,7 @@ pub(super) fn run(
 
 /// Measures any `work`, which returns its units and bytes.
 pub(super) fn measured(contestant: &Contestant, work: impl FnOnce() -> Result<(f64, f64)>) -> Result<Sample> {
+    let requests_before = contestant.store_requests()?;
     let cpu_before = contestant.cpu_seconds()?;
     let start = Instant::now();
     let (units, bytes) = work()?;
@@ -82,7 +85,8 @@ pub(super) fn measured(contestant: &Contestant, work: impl FnOnce() -> Result<(f
     if units == 0.0 {
         bail!("nothing was finished in {seconds:.1} s");
     }
-    Ok(Sample { units, seconds, cpu_seconds, bytes, memory_mib: None })
+    let store_requests = contestant.store_requests()?.zip(requests_before).map(|(now, before)| now - before);
+    Ok(Sample { units, seconds, cpu_seconds, bytes, memory_mib: None, store_requests })
 }
 
 struct Lane {

@@ -8,7 +8,9 @@ mod client;
 mod content;
 mod contestant;
 mod load;
+mod plugins;
 mod rows;
+mod store;
 mod table;
 mod usage;
 
@@ -17,6 +19,7 @@ use crate::server::{self, Profile};
 use crate::tools::{self, Toolbox};
 use anyhow::{Context, Result, bail};
 use contestant::{Contestant, PASSWORD, Recipe, USER};
+use plugins::Components;
 use rows::{Row, Scale, Who};
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,8 +63,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let base = args.folder.clone().map_or_else(target_folder, Ok)?;
     let mut field = Field {
         registries: registries(&wharf, &toolbox, &args.peers)?,
+        base: base.clone(),
+        components: None,
         htpasswd: toolbox.path("WHARF_TOOL_HTPASSWD").context("there is no htpasswd")?.to_owned(),
         nginx: toolbox.path("WHARF_TOOL_NGINX").context("there is no nginx")?.to_owned(),
+        toolbox,
         running: BTreeMap::new(),
         folder: base.join(format!("bench-{}", std::process::id())),
         started: 0,
@@ -105,6 +111,11 @@ fn registries(wharf: &Path, toolbox: &Toolbox, peers: &[String]) -> Result<Vec<R
 /// Everyone who takes part.
 struct Field {
     registries: Vec<Recipe>,
+    /// Built when a row first needs them.
+    components: Option<Components>,
+    toolbox: Toolbox,
+    /// Where what outlives a run is kept.
+    base: PathBuf,
     htpasswd: PathBuf,
     nginx: PathBuf,
     /// The servers that rows share, by label.
@@ -139,7 +150,7 @@ impl Field {
     }
 
     /// Who takes part in a row, in the order of their turns.
-    fn recipes(&self, who: Who) -> Result<Vec<Recipe>> {
+    fn recipes(&mut self, who: Who) -> Result<Vec<Recipe>> {
         let mut recipes = self.registries.clone();
         match who {
             Who::Registries => {}
@@ -156,8 +167,24 @@ impl Field {
                     recipes[recipe].label += &format!(" ({cost})");
                 }
             }
+            Who::OnS3 => {
+                let gateway = self.toolbox.path("WHARF_TOOL_VERSITYGW").context("there is no versitygw")?;
+                recipes = recipes[..2].iter().map(|recipe| recipe.on_s3(gateway)).collect();
+            }
+            Who::AuthPlugins => recipes = self.components()?.auth(&recipes[0]),
+            Who::SwappedPlugin => recipes = self.components()?.swapped(&recipes[0]),
+            Who::StoragePlugins => recipes = self.components()?.storage(&recipes[0]),
+            Who::Compiling { kept } => recipes = self.components()?.compiling(&recipes[0], kept),
         }
         Ok(recipes)
+    }
+
+    fn components(&mut self) -> Result<&Components> {
+        if self.components.is_none() {
+            let kept = self.base.join("bench-components");
+            self.components = Some(Components::build(&self.registries[0].binary, &self.toolbox, kept)?);
+        }
+        self.components.as_ref().context("they have just been built")
     }
 
     /// A line of an htpasswd file, made by Apache's own program.

@@ -18,6 +18,7 @@ struct Medians {
     cpu_per_gb: f64,
     megabytes_per_second: f64,
     memory_mib: Option<f64>,
+    store_requests: Option<f64>,
 }
 
 impl Medians {
@@ -33,13 +34,17 @@ impl Medians {
                 .iter()
                 .all(|sample| sample.memory_mib.is_some())
                 .then(|| median_of(|sample| sample.memory_mib.unwrap_or_default())),
+            store_requests: samples
+                .iter()
+                .all(|sample| sample.store_requests.is_some())
+                .then(|| median_of(|sample| sample.store_requests.unwrap_or_default() / sample.units)),
         }
     }
 }
 
 pub(super) const HEAD: &str = "\
-| Work | Server | Result | CPU for each | CPU s per GB | Memory | Wharf's result ÷ this | Wharf's CPU ÷ this |
-|---|---|---:|---:|---:|---:|---:|---:|
+| Work | Server | Result | CPU for each | CPU s per GB | Memory | Store requests | Wharf's result ÷ this | Wharf's CPU ÷ this |
+|---|---|---:|---:|---:|---:|---:|---:|---:|
 ";
 
 /// The lines of one row: Wharf first, the others with Wharf's ratio to them.
@@ -58,10 +63,11 @@ pub(super) fn lines(row: &Row, results: &[Results]) -> String {
             (Unit::Memory, _) | (_, None) => String::new(),
             (_, Some(mib)) => format!("{mib:.0} MiB"),
         };
+        let requests = medians.store_requests.map(|requests| format!("{requests:.1}")).unwrap_or_default();
         let label = &results.label;
         let _ = writeln!(
             text,
-            "| {work} | {label} | {result} | {each} | {per_gb} | {memory} | {work_ratio} | {cpu_ratio} |"
+            "| {work} | {label} | {result} | {each} | {per_gb} | {memory} | {requests} | {work_ratio} | {cpu_ratio} |"
         );
     }
     text

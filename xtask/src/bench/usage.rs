@@ -16,6 +16,12 @@ pub(super) fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok(ticks as f64 / TICKS_PER_SECOND)
 }
 
+/// CPU seconds of the processes that this one has started and that have ended.
+pub(super) fn ended_children_cpu_seconds() -> Result<f64> {
+    let stat = Stat::of(std::process::id()).context("this process has gone")?;
+    Ok(stat.children_ticks as f64 / TICKS_PER_SECOND)
+}
+
 /// A process's memory now (`VmRSS`) or at its peak (`VmHWM`), in MiB.
 pub(super) fn memory_mib(pid: u32, field: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
@@ -27,6 +33,8 @@ pub(super) fn memory_mib(pid: u32, field: &str) -> Result<f64> {
 struct Stat {
     parent: u32,
     ticks: u64,
+    /// The part of `ticks` that children took which have ended.
+    children_ticks: u64,
 }
 
 impl Stat {
@@ -36,7 +44,8 @@ impl Stat {
         // The name of the program stands in brackets and may hold anything.
         let fields: Vec<&str> = text[text.rfind(')')? + 1..].split_ascii_whitespace().collect();
         // utime, stime, and the same of children that have ended: fields 14 to 17 of proc(5), which counts from 1.
-        let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-        Some(Self { parent: fields.get(1)?.parse().ok()?, ticks })
+        let ticks: Vec<u64> = fields.get(11..15)?.iter().filter_map(|field| field.parse().ok()).collect();
+        let children_ticks = ticks.iter().skip(2).sum();
+        Some(Self { parent: fields.get(1)?.parse().ok()?, ticks: ticks.iter().sum(), children_ticks })
     }
 }

@@ -15,26 +15,36 @@ const DOCKER_CHUNK_BYTES: usize = 32 * 1024;
 
 const PARALLEL: u64 = 8;
 
+/// How one blob is pushed.
+type Way = fn(&Contestant, &mut Connection, &Blob) -> Result<()>;
+
+/// One stream of `mib`.
+fn one(name: String, who: Who, mib: u64, way: Way) -> Row {
+    let family = Family::new(mib << 20);
+    let measure = move |contestant: &Contestant, round| {
+        let blob = family.blob(round);
+        let mut connection = Connection::open(contestant.address())?;
+        load::measured(contestant, || {
+            way(contestant, &mut connection, &blob)?;
+            Ok((1.0, blob.bytes() as f64))
+        })
+    };
+    Row::new(name, who, Unit::Bytes, measure).fresh()
+}
+
+/// One stream of `mib` as docker sends it, for others who take part.
+pub(super) fn docker_push(name: String, who: Who, mib: u64) -> Row {
+    one(name, who, mib, patch_and_put)
+}
+
 pub(super) fn rows(scale: Scale) -> Vec<Row> {
     let mib = scale.large_push_mib;
-    let one = |name: String, way: fn(&Contestant, &mut Connection, &Blob) -> Result<()>| {
-        let family = Family::new(mib << 20);
-        let measure = move |contestant: &Contestant, round| {
-            let blob = family.blob(round);
-            let mut connection = Connection::open(contestant.address())?;
-            load::measured(contestant, || {
-                way(contestant, &mut connection, &blob)?;
-                Ok((1.0, blob.bytes() as f64))
-            })
-        };
-        Row::new(name, Who::Registries, Unit::Bytes, measure).fresh()
-    };
     let parallel_mib = scale.parallel_push_mib;
     let family = Family::new(parallel_mib << 20);
     let parallel = move |contestant: &Contestant, round| all_at_once(contestant, &family, round);
     vec![
-        one(format!("blob push {mib} MiB, POST + PUT"), put_whole),
-        one(format!("blob push {mib} MiB, as docker does it"), patch_and_put),
+        one(format!("blob push {mib} MiB, POST + PUT"), Who::Registries, mib, put_whole),
+        docker_push(format!("blob push {mib} MiB, as docker does it"), Who::Registries, mib),
         Row::new(format!("{PARALLEL} × {parallel_mib} MiB pushed at once"), Who::Registries, Unit::Bytes, parallel)
             .fresh(),
     ]
@@ -60,8 +70,13 @@ fn all_at_once(contestant: &Contestant, family: &Family, round: u64) -> Result<S
 /// POST, then everything in one PUT.
 fn put_whole(contestant: &Contestant, connection: &mut Connection, blob: &Blob) -> Result<()> {
     let location = contestant.begin_upload(connection, REPOSITORY)?;
+    put_at(contestant, connection, &location, blob)
+}
+
+/// Everything in one PUT to an upload that was begun.
+pub(super) fn put_at(contestant: &Contestant, connection: &mut Connection, location: &str, blob: &Blob) -> Result<()> {
     let headers = format!("Content-Type: application/octet-stream\r\nContent-Length: {}\r\n", blob.bytes());
-    connection.send(&contestant.request("PUT", &with_digest(&location, blob.digest()), &headers))?;
+    connection.send(&contestant.request("PUT", &with_digest(location, blob.digest()), &headers))?;
     blob.pieces().try_for_each(|piece| connection.send(piece))?;
     connection.receive()?.expect(201)
 }

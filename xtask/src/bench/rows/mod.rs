@@ -3,6 +3,8 @@
 mod auth;
 mod large;
 mod lists;
+mod objects;
+mod plugins;
 mod process;
 mod pulls;
 mod pushes;
@@ -23,6 +25,8 @@ pub(super) struct Scale {
     pub(super) parallel_push_mib: u64,
     pub(super) tags: u64,
     pub(super) repositories: u64,
+    /// Images of ten layers each.
+    pub(super) images: u64,
     /// After so long a server is no longer waited for to take all tags or repositories.
     pub(super) fill_seconds_max: f64,
 }
@@ -36,6 +40,7 @@ impl Scale {
         parallel_push_mib: 256,
         tags: 10_000,
         repositories: 5_000,
+        images: 200,
         fill_seconds_max: 20.0,
     };
 
@@ -47,6 +52,7 @@ impl Scale {
         parallel_push_mib: 32,
         tags: 1_000,
         repositories: 500,
+        images: 20,
         fill_seconds_max: 4.0,
     };
 }
@@ -61,6 +67,18 @@ pub(super) enum Who {
     AndBothNginx,
     /// Wharf and `distribution` with a password at this bcrypt cost, and Wharf without.
     WithPassword(u32),
+    /// Wharf and `distribution`, each on a bucket of its own.
+    OnS3,
+    /// Wharf alone, and behind auth providers in several languages.
+    AuthPlugins,
+    /// Wharf behind an auth provider that is exchanged.
+    SwappedPlugin,
+    /// Wharf on its file system, and on components that store in the same one.
+    StoragePlugins,
+    /// Wharf behind auth providers in several languages that have to be compiled first, or whose compiled code was `kept`.
+    Compiling {
+        kept: bool,
+    },
 }
 
 /// How a row's results are shown.
@@ -117,6 +135,8 @@ pub(super) fn all(scale: Scale) -> Vec<Row> {
         large::rows(scale),
         lists::rows(scale),
         auth::rows(scale),
+        plugins::rows(scale),
+        objects::rows(scale),
     ];
     groups.into_iter().flatten().collect()
 }

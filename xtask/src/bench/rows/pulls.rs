@@ -27,14 +27,23 @@ pub(super) fn rows(scale: Scale) -> Vec<Row> {
         }
     }
     let large = scale.large_pull_mib;
-    rows.push(blob_row("1 KiB".to_owned(), 1024, 64, THREADS, Who::AndNginx, scale));
-    rows.push(blob_row("1 MiB".to_owned(), 1 << 20, 16, 16, Who::AndBothNginx, scale));
-    rows.push(blob_row(format!("{large} MiB"), large << 20, 1, 1, Who::AndBothNginx, scale));
+    rows.push(blob_row("blob GET 1 KiB".to_owned(), 1024, 64, THREADS, Who::AndNginx, scale));
+    rows.push(blob_row("blob GET 1 MiB".to_owned(), 1 << 20, 16, 16, Who::AndBothNginx, scale));
+    rows.push(blob_row(format!("blob GET {large} MiB"), large << 20, 1, 1, Who::AndBothNginx, scale));
     rows
 }
 
+/// The larger blobs, with another beginning of their names and others who take part.
+pub(super) fn blobs_of(name: &str, who: Who, scale: Scale) -> Vec<Row> {
+    let large = scale.large_pull_mib;
+    vec![
+        blob_row(format!("{name} 1 MiB"), 1 << 20, 16, 16, who, scale),
+        blob_row(format!("{name} {large} MiB"), large << 20, 1, 1, who, scale),
+    ]
+}
+
 /// The config, the layer and the manifest of the image that is pulled.
-fn image() -> (Blob, Blob, Manifest) {
+pub(super) fn image() -> (Blob, Blob, Manifest) {
     let (config, layer) = (Family::new(200).blob(1), Family::new(1024).blob(2));
     let manifest = Manifest::image(&config, &layer);
     (config, layer, manifest)
@@ -60,10 +69,10 @@ pub(super) fn pull_manifest(
     repeat(contestant, request, connections, Drive { seconds: scale.seconds, threads: THREADS }, 0)
 }
 
-fn blob_row(size: String, bytes: u64, connections: usize, threads: usize, who: Who, scale: Scale) -> Row {
+fn blob_row(name: String, bytes: u64, connections: usize, threads: usize, who: Who, scale: Scale) -> Row {
     let family = Family::new(bytes);
     let number = 1000;
-    let name = format!("blob GET {size}, c = {connections}");
+    let name = format!("{name}, c = {connections}");
     let seconds = scale.seconds.max(if bytes > 1 << 20 { 1.5 } else { 0.0 });
     let pulled = family.clone();
     let measure = move |contestant: &Contestant, _| {

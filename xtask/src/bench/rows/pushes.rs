@@ -12,24 +12,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const REPOSITORY: &str = "bench/pushes";
 
 pub(super) fn rows(scale: Scale) -> Vec<Row> {
+    rows_of("blob push", Who::Registries, scale)
+}
+
+/// The same, with another beginning of their names and others who take part.
+pub(super) fn rows_of(name: &str, who: Who, scale: Scale) -> Vec<Row> {
     let seconds = scale.seconds * 1.5;
+    let small = Drive { seconds, threads: super::pulls::THREADS };
     vec![
-        row(
-            "blob push 4 KiB, c = 16".to_owned(),
-            4 << 10,
-            16,
-            Unit::Each,
-            Drive { seconds, threads: super::pulls::THREADS },
-        ),
-        row("blob push 1 MiB, c = 4".to_owned(), 1 << 20, 4, Unit::Bytes, Drive { seconds, threads: 4 }),
+        row(format!("{name} 4 KiB, c = 16"), who, 4 << 10, 16, Unit::Each, small),
+        row(format!("{name} 1 MiB, c = 4"), who, 1 << 20, 4, Unit::Bytes, Drive { seconds, threads: 4 }),
     ]
 }
 
-fn row(name: String, bytes: u64, connections: usize, unit: Unit, drive: Drive) -> Row {
+fn row(name: String, who: Who, bytes: u64, connections: usize, unit: Unit, drive: Drive) -> Row {
     let family = Family::new(bytes);
     // Goes on from round to round and from server to server, so that nobody gets the same blob twice.
     let numbers = Arc::new(AtomicU64::new(0));
-    Row::new(name, Who::Registries, unit, move |contestant, _| {
+    Row::new(name, who, unit, move |contestant, _| {
         let client = || {
             Box::new(Push {
                 post: contestant.request("POST", &format!("/v2/{REPOSITORY}/blobs/uploads/"), "Content-Length: 0\r\n"),
