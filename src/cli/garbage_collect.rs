@@ -37,7 +37,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
         grace: arguments.grace.get(),
     };
     let quiet = arguments.quiet;
-    upkeep::run(loaded, async move |registry| {
+    upkeep::run(loaded, !options.dry_run, async move |registry| {
         let mut lines = Lines::new();
         let mut report = |event: GcEvent<'_>| match event {
             GcEvent::Warning { .. } => upkeep::warn(event),

@@ -27,7 +27,7 @@ pub struct Arguments {
 pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
     let age = arguments.age.unwrap_or(loaded.config.storage.maintenance.uploadpurging.age).get();
     let dry_run = arguments.dry_run;
-    upkeep::run(loaded, async move |registry| {
+    upkeep::run(loaded, false, async move |registry| {
         let mut lines = Lines::new();
         let mut report = |upload: &PurgedUpload<'_>| {
             if let Some(error) = upload.failed {

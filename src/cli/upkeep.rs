@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::serve::parts;
+use super::serve::{descriptors, parts};
 use super::storage::Access;
 use crate::config::Loaded;
 use crate::config::storage::Driver;
@@ -16,8 +16,9 @@ use crate::storage::memory::MemoryStorage;
 use crate::telemetry::metrics::Metrics;
 
 /// Opens the registry of a configuration, gives it to `work`, and says with one sentence what went wrong, if something did.
-/// What the operator should know about the configuration goes to standard error first.
-pub(super) fn run<F>(loaded: &Loaded, work: impl FnOnce(Arc<Registry>) -> F) -> ExitCode
+/// What the operator should know about the configuration goes to standard error first. With `deletes`, what is deleted is forgotten
+/// in Redis, too, where that remembers it.
+pub(super) fn run<F>(loaded: &Loaded, deletes: bool, work: impl FnOnce(Arc<Registry>) -> F) -> ExitCode
 where
     F: Future<Output = Result<ExitCode, String>>,
 {
@@ -26,16 +27,18 @@ where
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("the system gives no threads: {error}"));
-    let worked = runtime.and_then(|runtime| runtime.block_on(async { work(open(loaded).await?).await }));
+    let worked = runtime.and_then(|runtime| runtime.block_on(async { work(open(loaded, deletes).await?).await }));
     worked.unwrap_or_else(|sentence| {
         eprintln!("error: {sentence}");
         ExitCode::FAILURE
     })
 }
 
-async fn open(loaded: &Loaded) -> Result<Arc<Registry>, String> {
+async fn open(loaded: &Loaded, deletes: bool) -> Result<Arc<Registry>, String> {
     let options = parts::registry_options(&loaded.config).map_err(|error| error.to_string())?;
-    Ok(Arc::new(Registry::new(storage(loaded).await?, options)))
+    let registry = Registry::new(storage(loaded).await?, options);
+    let registry = if deletes { descriptors::forgetting(&loaded.config, registry).await? } else { registry };
+    Ok(Arc::new(registry))
 }
 
 /// The storage, without making a directory that is not there: in one there is nothing to work on.

@@ -22,7 +22,7 @@ pub struct Arguments {
 /// Verifies once. Fails when something is wrong.
 pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
     let quiet = arguments.quiet;
-    upkeep::run(loaded, async move |registry| {
+    upkeep::run(loaded, false, async move |registry| {
         let mut lines = Lines::new();
         let mut report = |event: VerifyEvent<'_>| {
             if !quiet || matches!(event, VerifyEvent::Problem { .. }) {

@@ -96,6 +96,15 @@ impl Redis {
         self.0.slot.get().is_some()
     }
 
+    /// Waits until it is there, no longer than it may take to connect. Whether it is.
+    pub async fn wait(&self) -> bool {
+        let until = Instant::now() + self.0.settings.connect_time_max;
+        while !self.is_there() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.is_there()
+    }
+
     /// Sends one command. Waits no longer than `redis.readtimeout`, and not at all while Redis is away.
     ///
     /// # Errors

@@ -97,10 +97,8 @@ impl Registry {
     pub async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<()> {
         let canonical = self.canonical_of(repository, digest).await?;
         let links = [layout::layer_link(repository, digest), layout::layer_link(repository, &canonical)];
-        let deleted = self.storage.delete(&links).await;
-        let keys = [digest, &canonical].map(|digest| DescriptorKey::blob(repository, digest));
-        self.descriptors.remove(&keys).await;
-        Ok(deleted?)
+        let known = [digest, &canonical].map(|digest| DescriptorKey::blob(repository, digest));
+        self.delete_links(&links, &known).await
     }
 
     /// Gives `to` a blob that `from` has, without moving a byte. `None` when `from` does not have it.

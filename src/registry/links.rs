@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::descriptors::DescriptorKey;
 use super::{Registry, Result};
 use crate::oci::Digest;
 use crate::storage::{Change, ErrorKind, OptionalExt, StorageKey, layout};
@@ -35,6 +36,15 @@ impl Registry {
             return Ok(None);
         }
         Ok(Some(put_link(key, digest)))
+    }
+
+    /// Deletes links, and forgets what they made known: before, so that who is cut off in between leaves nothing behind that is
+    /// remembered and not there, and after, because somebody may have asked meanwhile.
+    pub(super) async fn delete_links(&self, links: &[StorageKey], known: &[DescriptorKey]) -> Result<()> {
+        self.descriptors.remove(known).await;
+        let deleted = self.storage.delete(links).await;
+        self.descriptors.remove(known).await;
+        Ok(deleted?)
     }
 }
 

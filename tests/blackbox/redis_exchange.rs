@@ -94,3 +94,28 @@ fn distribution_reads_what_was_written_here() {
     // Here, the storage is the truth.
     wharf.head(&target(&blob)).expect(404);
 }
+
+/// What is collected is forgotten in Redis, or `distribution` would have clients skip the upload of what is gone.
+#[test]
+fn a_collection_here_is_known_to_distribution() {
+    let redis = Redis::start();
+    let (wharf, theirs) = on_a_directory(&redis);
+    wharf.wait_for_log(" answers");
+    let (kept, image) = (Image::docker(2490), Image::docker(2491));
+    wharf.push_image(APP, "kept", &kept);
+    wharf.push_image(APP, "gone", &image);
+    for blob in image.blobs().chain(kept.blobs()) {
+        stands_in_redis(&redis, &blob.digest, true);
+        theirs.check_blob(APP, blob);
+    }
+    stands_in_redis(&redis, &image.manifest.digest, true);
+    wharf.delete(&format!("/v2/{APP}/manifests/{}", image.manifest.digest)).expect(202);
+    wharf.garbage_collect(&[]);
+    for blob in image.blobs() {
+        theirs.head(&target(blob)).expect(404);
+        stands_in_redis(&redis, &blob.digest, false);
+    }
+    for server in [&wharf, &theirs] {
+        server.check_image(APP, "kept", &kept);
+    }
+}

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::StartError;
+use crate::cli::upkeep;
 use crate::config::Config;
 use crate::config::storage::BlobDescriptorCache;
 use crate::redis::Redis;
 use crate::registry::Registry;
-use crate::registry::descriptors::{MemoryDescriptors, RedisDescriptorOptions, RedisDescriptors};
-use crate::telemetry::metrics::Metrics;
+use crate::registry::descriptors::{MemoryDescriptors, RedisDescriptorOptions, RedisDescriptors, RedisRole};
+use crate::telemetry::metrics::{CacheMetrics, Metrics, RedisMetrics};
 
 /// Gives a registry the cache that is configured, and tells which in the words that operators look for.
 pub(super) async fn remembering(
@@ -45,24 +46,46 @@ async fn in_redis(
     registry: Registry,
 ) -> Result<(Registry, Option<String>), StartError> {
     let redis = Redis::open(&config.redis, metrics.redis()).await.map_err(StartError::from)?;
-    let asked = is_worth_asking(config, &registry);
     let place = redis.place();
-    let told = if asked {
-        format!("using redis blob descriptor cache at {place}")
+    let (role, told) = if is_worth_asking(config, &registry) {
+        (RedisRole::Asked, format!("using redis blob descriptor cache at {place}"))
     } else {
-        format!(
+        let told = format!(
             "using redis blob descriptor cache at {place}: it is kept up to date for others and not asked, because the data \
              lies on this machine or storage.cache.descriptor_age_max is 0"
-        )
+        );
+        (RedisRole::KeptUpToDate, told)
     };
     let options = RedisDescriptorOptions {
         secret: seal_secret(&registry).await?,
         age_max: config.storage.cache.descriptor_age_max.get(),
-        asked,
+        role,
         metrics: registry.options().cache_metrics.clone(),
     };
     let descriptors = RedisDescriptors::new(redis, options);
     Ok((registry.with_descriptors(Arc::new(descriptors)), Some(told)))
+}
+
+/// Gives a registry that only deletes the Redis that remembers what it deletes, if one does: waits for it as long as it may
+/// take to connect, and goes on without.
+pub(in crate::cli) async fn forgetting(config: &Config, registry: Registry) -> Result<Registry, String> {
+    if config.storage.cache.blobdescriptor != BlobDescriptorCache::Redis {
+        return Ok(registry);
+    }
+    let redis = Redis::open(&config.redis, RedisMetrics::default()).await.map_err(|error| error.to_string())?;
+    if !redis.wait().await {
+        let place = redis.place();
+        upkeep::warn(format_args!(
+            "Redis at {place} is not there: what is deleted now will be remembered in it; a distribution that shares it believes \
+             that, so flush it afterwards (FLUSHDB)"
+        ));
+        return Ok(registry);
+    }
+    let age_max = config.storage.cache.descriptor_age_max.get();
+    // Nothing is written, so nothing is sealed.
+    let (role, metrics) = (RedisRole::OnlyForgets, CacheMetrics::default());
+    let options = RedisDescriptorOptions { secret: Vec::new(), age_max, role, metrics };
+    Ok(registry.with_descriptors(Arc::new(RedisDescriptors::new(redis, options))))
 }
 
 /// What entries are sealed with. Not `http.secret`: registries with different data may have the same one, and share a Redis.

@@ -1,6 +1,6 @@
 //! `wharf serve`: puts the house together and runs it.
 
-mod descriptors;
+pub(super) mod descriptors;
 pub(super) mod hooks;
 mod listeners;
 mod notify;

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use crate::oci::{Digest, RepositoryName};
 
 pub use memory::MemoryDescriptors;
-pub use redis::{RedisDescriptorOptions, RedisDescriptors};
+pub use redis::{RedisDescriptorOptions, RedisDescriptors, RedisRole};
 
 /// In which of a repository's two lists a descriptor stands. A manifest is no blob of the repository until somebody pushes it as
 /// one, and the other way round.

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Candidate, Candidates, Collection, GcEvent, GcOutcome, Result};
 use crate::oci::{Algorithm, Digest, RepositoryName, Tag};
 use crate::registry::Registry;
+use crate::registry::descriptors::DescriptorKey;
 use crate::registry::key::Sha256Key;
 use crate::registry::pages::{PAGE, Pages, linked_digest};
 use crate::registry::repositories::{FoundRepository, RepositoryWalk};
@@ -85,10 +86,13 @@ impl Collection<'_> {
         }
         let gone: HashSet<&Digest> = names.iter().map(|(_, name)| name).collect();
         delete_referrers(self.registry, repository, &gone).await?;
+        let known: Vec<_> = names.iter().map(|(_, name)| DescriptorKey::manifest(repository, name)).collect();
+        self.registry.descriptors.remove(&known).await;
         for (_, name) in &names {
             storage.delete_prefix(&layout::revision(repository, name)).await?;
             tracing::info!(repository = repository.as_str(), digest = name.as_str(), "deleted an untagged manifest");
         }
+        self.registry.descriptors.remove(&known).await;
         Ok(())
     }
 
@@ -140,7 +144,7 @@ impl Collection<'_> {
         let mut pages = Pages::subtree(storage.as_ref(), layout::layers(repository));
         let mut count = 0;
         while let Some(page) = pages.next().await? {
-            let mut eligible = Vec::new();
+            let (mut eligible, mut known) = (Vec::new(), Vec::new());
             for entry in &page {
                 let Some(digest) = linked_digest(&entry.name) else { continue };
                 let Some(key) = self.linked_blob(repository, &digest).await? else { continue };
@@ -149,10 +153,11 @@ impl Collection<'_> {
                 }
                 (self.report)(GcEvent::LayerLinkEligible { repository, digest: &digest });
                 eligible.push(layout::layer_link(repository, &digest));
+                known.push(DescriptorKey::blob(repository, &digest));
             }
             count += eligible.len() as u64;
             if !self.options.dry_run {
-                storage.delete(&eligible).await?;
+                self.registry.delete_links(&eligible, &known).await?;
             }
         }
         Ok(count)

@@ -27,10 +27,8 @@ impl Registry {
         if let Some(subject) = subject {
             keys.extend(names.iter().map(|name| layout::referrer_link(repository, &subject.digest, name)));
         }
-        let deleted = self.storage.delete(&keys).await;
-        let forgotten: Vec<_> = names.iter().map(|name| DescriptorKey::manifest(repository, name)).collect();
-        self.descriptors.remove(&forgotten).await;
-        deleted?;
+        let known: Vec<_> = names.iter().map(|name| DescriptorKey::manifest(repository, name)).collect();
+        self.delete_links(&keys, &known).await?;
         let tags = self.tags_of(repository, &names).await?;
         for tag in &tags {
             self.storage.delete_prefix(&layout::tag(repository, tag)).await?;

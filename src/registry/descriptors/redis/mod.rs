@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use super::{CachedDescriptor, DescriptorCache, DescriptorKey};
@@ -39,10 +40,21 @@ pub struct RedisDescriptorOptions {
     pub secret: Vec<u8>,
     /// How long an entry counts.
     pub age_max: Duration,
-    /// Whether entries are looked up. Where the storage is as near as Redis, they are only kept up to date for others.
-    pub asked: bool,
+    /// What is done with it.
+    pub role: RedisRole,
     /// Where hits, misses and errors are counted.
     pub metrics: CacheMetrics,
+}
+
+/// What Redis is to a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisRole {
+    /// Entries are looked up and written.
+    Asked,
+    /// They are kept up to date for others: the storage is as near as Redis.
+    KeptUpToDate,
+    /// They are only removed, by a command that deletes.
+    OnlyForgets,
 }
 
 /// Descriptors in Redis. While it is away nothing is known, and nobody waits.
@@ -82,7 +94,7 @@ impl RedisDescriptors {
 impl DescriptorCache for RedisDescriptors {
     async fn get(&self, key: &DescriptorKey) -> Option<CachedDescriptor> {
         let inner = &*self.0;
-        if !inner.options.asked {
+        if inner.options.role != RedisRole::Asked {
             return None;
         }
         let metrics = &inner.options.metrics;
@@ -111,8 +123,12 @@ impl DescriptorCache for RedisDescriptors {
 
     async fn put(&self, key: &DescriptorKey, descriptor: &CachedDescriptor) {
         let inner = &self.0;
-        let known = !inner.options.asked && inner.written.contains_key(key);
-        if known || !inner.redis.is_there() {
+        let needless = match inner.options.role {
+            RedisRole::Asked => false,
+            RedisRole::KeptUpToDate => inner.written.contains_key(key),
+            RedisRole::OnlyForgets => true,
+        };
+        if needless || !inner.redis.is_there() {
             return;
         }
         // Nobody waits for it, so it may come after a removal: the mark that one leaves keeps it out then.
@@ -121,7 +137,7 @@ impl DescriptorCache for RedisDescriptors {
         tokio::spawn(async move {
             let _permit = permit;
             let kept = inner.keep(&key, &descriptor, written_at).await;
-            if kept == Ok(true) && !inner.options.asked {
+            if kept == Ok(true) && inner.options.role == RedisRole::KeptUpToDate {
                 inner.written.insert(key, ());
             }
         });
@@ -178,10 +194,9 @@ impl Inner {
 
     /// Removes an entry, for everybody who shares this Redis.
     async fn forget(&self, key: &DescriptorKey) -> Result<(), Failure> {
-        for command in commands::forget(key, now_millis()) {
-            self.redis.ask::<::redis::Value>(RedisOperation::Clear, &command).await?;
-        }
-        Ok(())
+        let commands = commands::forget(key, now_millis());
+        let asked = commands.iter().map(|command| self.redis.ask::<::redis::Value>(RedisOperation::Clear, command));
+        try_join_all(asked).await.map(drop)
     }
 }
 
