@@ -153,8 +153,8 @@ impl Shared {
         let now = self.millis(Instant::now());
         let logged = self.refusal_logged.load(Ordering::Relaxed);
         let due = logged == 0 || now.saturating_sub(logged) >= REFUSALS_LOGGED_EVERY.as_millis() as u64;
-        let mine = self.refusal_logged.compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if due && mine {
+        let first = || self.refusal_logged.compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if due && first() {
             let (place, reason) = (self.target.place(), describe(error));
             tracing::warn!(reason, "Redis at {place} refuses a command: the storage is asked instead");
         }
