@@ -186,8 +186,6 @@ impl FaultProxy {
                 break;
             }
         }
-        state.under_way += 1;
-        state.peak = state.peak.max(state.under_way);
         state.seen.push((line.to_owned(), fault.is_some()));
         fault
     }
@@ -199,9 +197,7 @@ impl FaultProxy {
         let mut store = None;
         loop {
             let head = Head::read(&mut client.from)?;
-            let goes_on = self.pass(head, &mut client, &mut store, target);
-            self.state().under_way -= 1;
-            goes_on?;
+            self.pass(head, &mut client, &mut store, target)?;
         }
     }
 
@@ -215,6 +211,7 @@ impl FaultProxy {
     ) -> Option<()> {
         let line = head.request_line();
         let fault = self.fault_for(&line);
+        let under_way = UnderWay::begin(self);
         match &fault {
             Some(Fault::Drop) => return client.close(),
             Some(Fault::Reset) => return client.reset(),
@@ -225,6 +222,7 @@ impl FaultProxy {
         let body = head.body(&mut client.from, false)?;
         let bodiless = line.starts_with("HEAD ");
         if let Some(answer) = self.instead(&fault, &line) {
+            drop(under_way);
             return client.to.write_all(&answer.encode(bodiless)).ok();
         }
         let mut connection = match store.take() {
@@ -247,6 +245,8 @@ impl FaultProxy {
         if fault.is_none() && (bodiless || line.starts_with("GET ")) {
             self.state().answers.insert(line, message.clone());
         }
+        // Before its last byte: with that the other side may begin another.
+        drop(under_way);
         client.answer(message, &fault, bodiless)
     }
 
@@ -259,6 +259,25 @@ impl FaultProxy {
             Some(Fault::Stale) => self.state().answers.get(line).cloned(),
             _ => None,
         }
+    }
+}
+
+/// A request until it is answered.
+struct UnderWay<'a>(&'a FaultProxy);
+
+impl<'a> UnderWay<'a> {
+    fn begin(proxy: &'a FaultProxy) -> Self {
+        let mut state = proxy.state();
+        state.under_way += 1;
+        state.peak = state.peak.max(state.under_way);
+        drop(state);
+        Self(proxy)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().under_way -= 1;
     }
 }
 
