@@ -67,7 +67,7 @@ async fn check(config: &Config, thorough: bool) -> Result<(bool, String), String
         Some(store) => {
             let store = store.map_err(|error| error.to_string())?;
             let findings = store.probe(Depth::Full, !config.storage.redirect.disable).await;
-            (Arc::new(store.storage(&findings)), store.place().to_owned(), findings)
+            (store.storage(&findings), store.place().to_owned(), findings)
         }
         None => {
             let host = Host::new(&config.plugins, Metrics::new().plugins());
@@ -149,5 +149,5 @@ async fn try_out(config: &Config, store: &Store, access: Access) -> Result<(Arc<
     for step in findings.steps.iter().filter(|step| step.outcome == Outcome::Missing) {
         tracing::info!("the store has no {}: {}", step.name, step.note);
     }
-    Ok((Arc::new(store.storage(&findings)), store.place().to_owned()))
+    Ok((store.storage(&findings), store.place().to_owned()))
 }

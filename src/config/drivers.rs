@@ -241,7 +241,8 @@ impl Default for Gcs {
     }
 }
 
-/// The `swift` driver.
+/// The `swift` driver. Without `username` and `applicationcredentialid`, the variables of OpenStack's own programs are read:
+/// `OS_AUTH_URL`, `OS_USERNAME` and so on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Swift {
@@ -249,7 +250,7 @@ pub struct Swift {
     pub username: String,
     /// Password.
     pub password: Secret,
-    /// URL of Keystone; required.
+    /// URL of Keystone, or of Swift's own login (`…/auth/v1.0`).
     pub authurl: String,
     /// Tenant's name.
     pub tenant: String,
@@ -265,25 +266,29 @@ pub struct Swift {
     pub tenantdomainid: String,
     /// Trust id.
     pub trustid: String,
+    /// Id of an application credential, which Keystone 3 takes instead of user and password.
+    pub applicationcredentialid: String,
+    /// Its secret.
+    pub applicationcredentialsecret: Secret,
     /// Region.
     pub region: String,
-    /// The container; required.
+    /// The container; required. It is made if it is not there.
     pub container: String,
     /// `public`, `internal` or `admin`.
     pub endpointtype: String,
     /// Accepts any certificate.
     pub insecureskipverify: bool,
-    /// Size of an uploaded segment.
+    /// Size of an uploaded segment: 5 MiB to 5 GiB. Segments grow with the object.
     pub chunksize: ByteSize,
     /// Prefix of every key; `rootdirectory` is the same.
     pub prefix: String,
     /// Prefix of every key, under the name that other drivers use.
     pub rootdirectory: String,
-    /// Secret key of temporary URLs.
+    /// Key of temporary URLs, as the account or the container holds it. Without one, clients are not redirected.
     pub secretkey: Secret,
-    /// Access key of temporary URLs.
+    /// Access key of temporary URLs. Only HP's cloud wanted one.
     pub accesskey: Secret,
-    /// Version of the authentication protocol; 0 finds out.
+    /// Version of the login, 1 to 3; 0 takes it from the URL, and 3 if it names none.
     pub authversion: u32,
     /// Takes the key of temporary URLs from the container.
     pub tempurlcontainerkey: bool,
@@ -304,6 +309,8 @@ impl Default for Swift {
             tenantdomain: String::new(),
             tenantdomainid: String::new(),
             trustid: String::new(),
+            applicationcredentialid: String::new(),
+            applicationcredentialsecret: Secret::default(),
             region: String::new(),
             container: String::new(),
             endpointtype: "public".to_owned(),

@@ -19,6 +19,8 @@ const BYTES: usize = 4096;
 const PART_BYTES: usize = 5 << 20;
 /// How many writers race for one key.
 const RACERS: usize = 6;
+/// What is listed in pages.
+const PAGED: [&str; 5] = ["a", "b", "c", "d", "e"];
 /// For how long a URL is made.
 const URL_SECONDS: u64 = 300;
 
@@ -201,7 +203,43 @@ impl Probe<'_> {
             Ok(false) => Err(self.wrong("an object that was just written is not listed")),
             Err(error) => Err(error),
         };
-        self.must("list", started, listed);
+        if self.must("list", started, listed) {
+            let started = Instant::now();
+            let paged = self.paging().await;
+            if !self.must("list in pages", started, paged)
+                && let Some(step) = self.findings.steps.last_mut()
+            {
+                // One page came, so waiting for the next would be in vain.
+                step.may_pass = false;
+                step.note =
+                    format!("a listing of more than one page can't be relied on, and so no collection: {}", step.note);
+            }
+        }
+    }
+
+    /// Lists a few objects by two at a time. A store that loses some between its pages would have a collection delete what is in
+    /// use.
+    async fn paging(&self) -> Result<()> {
+        let written = join_all(PAGED.map(|name| async move { self.put(&format!("pages/{name}/object")).await })).await;
+        written.into_iter().collect::<Result<()>>()?;
+        for shape in [Shape::Subtree, Shape::Children] {
+            let mut request = ListRequest { prefix: self.key("pages")?, after: None, limit: 2, shape };
+            let mut names = Vec::new();
+            loop {
+                let page = self.storage.list(&request).await?;
+                let (more, is_empty) = (page.more, page.entries.is_empty());
+                names.extend(page.entries.into_iter().map(|entry| entry.name));
+                request.after = names.last().cloned();
+                if !more || is_empty || names.len() > PAGED.len() {
+                    break;
+                }
+            }
+            let found = names.iter().map(|name| name.trim_end_matches("/object")).collect::<Vec<_>>();
+            if found != PAGED {
+                return Err(self.wrong(format!("written were {PAGED:?}, listed {found:?}")));
+            }
+        }
+        Ok(())
     }
 
     async fn ranged(&self, name: &str, start: usize, len: usize) -> Result<()> {
@@ -227,13 +265,18 @@ impl Probe<'_> {
 
     async fn conditions(&mut self) {
         let started = Instant::now();
+        if !self.storage.capabilities().conditional_put {
+            self.step("conditional write", started, Outcome::Missing, "this kind of storage has none to rely on");
+            return;
+        }
         let (outcome, note) = match self.race().await {
             Ok(1) => (Outcome::Works, String::new()),
             Ok(0) => {
                 (Outcome::Missing, "no writer won; two replicas that start at once may disagree for a moment".into())
             }
             Ok(winners) => {
-                let note = format!("the store ignores the condition: {winners} of {RACERS} writers won");
+                let tried = RACERS + 1;
+                let note = format!("the store ignores the condition: {winners} of {tried} writers won");
                 (Outcome::Missing, note)
             }
             Err(error) => (Outcome::Missing, (self.explain)(&error).sentence),
@@ -244,10 +287,6 @@ impl Probe<'_> {
 
     /// Lets several writers write one key that is not there yet; how many believe that they have.
     async fn race(&self) -> Result<usize> {
-        if !self.storage.capabilities().conditional_put {
-            return Err(StorageError::new(ErrorKind::Unsupported, "probe", &self.scratch)
-                .with_source("this kind of storage has no conditional writes"));
-        }
         let key = self.key("race")?;
         let options = WriteOptions { if_absent: true, ..WriteOptions::default() };
         let racers = join_all((0..RACERS).map(|_| self.storage.put(&key, content(), options))).await;

@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use super::objects_every::check;
 use crate::support::Server;
 use crate::support::server::{free_address, wharf};
-use crate::support::stores::Store;
+use crate::support::stores::{Kind, Store};
 use crate::support::tls::Certificate;
 use crate::support::tools::output;
 
@@ -42,15 +43,14 @@ fn a_certificate_that_is_not_trusted_is_told_at_start() {
 }
 
 #[test]
-fn the_stores_keep_every_promise_of_a_storage() {
-    let (s3, oss) = (Store::s3(), Store::oss());
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    for (name, config) in [("s3", s3.s3_config("")), ("oss", oss.oss_config(""))] {
-        let file = directory.path().join(format!("{name}.yml"));
-        std::fs::write(&file, config.replace("ADDRESS", &free_address().to_string())).expect("a file");
-        let said = output(Command::new(wharf()).args(["storage", "check", "--thorough"]).arg(&file));
-        assert!(said.status.success(), "{name}: {}", String::from_utf8_lossy(&said.stdout));
-    }
+fn a_store_that_can_not_be_trusted_is_found_out() {
+    // It ignores conditions and can't go on with a listing that has more than a page.
+    let store = Store::of(Kind::S3rver);
+    let (good, table) = check(&store, &[]);
+    let row = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap_or_default().to_owned();
+    assert!(!good && row("list in pages").contains("FAILS"), "{table}");
+    assert!(row("conditional write").contains("ignores the condition"), "{table}");
+    refuses(&store.config(""), &["list in pages"]);
 }
 
 #[test]

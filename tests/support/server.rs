@@ -412,6 +412,7 @@ impl Server {
     pub fn upkeep(&self, name: &str, options: &[&str]) -> String {
         let mut command = Command::new(self.setup.executable());
         command.arg(name).args(options).arg(&self.config).env("OTEL_TRACES_EXPORTER", "none");
+        command.envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
         let output = command.output().expect("the program can be started");
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name} failed with {}:\n{text}", output.status);

@@ -33,6 +33,42 @@ pub fn versitygw() -> PathBuf {
     required("VERSITYGW", "versitygw")
 }
 
+/// The MinIO server, which speaks S3.
+pub fn minio() -> PathBuf {
+    required("MINIO", "minio")
+}
+
+/// s3rver, which speaks S3 badly.
+pub fn s3rver() -> PathBuf {
+    required("S3RVER", "s3rver")
+}
+
+/// Azurite's server of blobs.
+pub fn azurite() -> PathBuf {
+    required("AZURITE", "azurite-blob")
+}
+
+/// fake-gcs-server.
+pub fn fake_gcs() -> PathBuf {
+    required("FAKE_GCS", "fake-gcs-server")
+}
+
+/// The python3 that has OpenStack Swift.
+pub fn swift() -> PathBuf {
+    python_with("SWIFT")
+}
+
+/// The python3 that has Alibaba's client of OSS.
+pub fn oss_sdk() -> PathBuf {
+    python_with("OSS_SDK")
+}
+
+/// Any other python3 would not do.
+fn python_with(variable: &str) -> PathBuf {
+    let told = std::env::var_os(format!("WHARF_TOOL_{variable}")).map(PathBuf::from).filter(|path| path.is_file());
+    told.unwrap_or_else(|| panic!("WHARF_TOOL_{variable} names no python3: run `cargo xtask test`"))
+}
+
 /// The nginx server.
 pub fn nginx() -> PathBuf {
     required("NGINX", "nginx")

@@ -18,6 +18,11 @@
 //! | `WHARF_TOOL_OIDC_PROVIDER` | the folder of the package oidc-provider for node |
 //! | `WHARF_TOOL_JCO` | jco, which makes components of JavaScript |
 //! | `WHARF_TOOL_COMPONENTIZE_PY` | componentize-py, which makes components of Python; in its folder is a python3 that has zig, for C |
+//! | `WHARF_TOOL_VERSITYGW`, `WHARF_TOOL_MINIO`, `WHARF_TOOL_S3RVER` | servers that speak S3, the last one badly |
+//! | `WHARF_TOOL_AZURITE` | azurite-blob, Microsoft's stand-in for Azure Blob Storage |
+//! | `WHARF_TOOL_FAKE_GCS` | fake-gcs-server, a stand-in for Google Cloud Storage |
+//! | `WHARF_TOOL_SWIFT` | a python3 that has OpenStack Swift |
+//! | `WHARF_TOOL_OSS_SDK` | a python3 that has Alibaba's own client of OSS |
 //! | `WHARF_TOOL_DOCKER` | the docker client; set only where the machine has one |
 //!
 //! `WHARF_GUESTS` is the folder of the components that `cargo xtask guests` builds.

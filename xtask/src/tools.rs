@@ -45,11 +45,18 @@ enum Source {
         name: &'static str,
         packages: &'static [&'static str],
     },
+    /// A library of PyPI in an environment of its own; the tool's path is that environment's python3.
+    PipLibrary {
+        package: &'static str,
+        version: &'static str,
+        /// What Python calls it.
+        module: &'static str,
+    },
     /// Used where it is, never installed.
     IfThere,
 }
 
-const TOOLS: [Tool; 16] = [
+const TOOLS: [Tool; 22] = [
     Tool { variable: "WHARF_TOOL_SKOPEO", binary: "skopeo", source: Source::Debian { package: "skopeo" } },
     Tool {
         variable: "WHARF_TOOL_CRANE",
@@ -118,6 +125,40 @@ const TOOLS: [Tool; 16] = [
             name: "componentize-py-0.25.1-ziglang-0.17.1",
             packages: &["ziglang==0.17.1", "componentize-py==0.25.1"],
         },
+    },
+    Tool {
+        variable: "WHARF_TOOL_MINIO",
+        binary: "minio",
+        source: Source::Go {
+            name: "minio",
+            module: "github.com/minio/minio",
+            version: "v0.0.0-20260212201848-7aac2a2c5b7c",
+        },
+    },
+    Tool {
+        variable: "WHARF_TOOL_FAKE_GCS",
+        binary: "fake-gcs-server",
+        source: Source::Go { name: "fake-gcs-server", module: "github.com/fsouza/fake-gcs-server", version: "v1.56.1" },
+    },
+    Tool {
+        variable: "WHARF_TOOL_AZURITE",
+        binary: "azurite-blob",
+        source: Source::NpmProgram { package: "azurite", version: "3.35.0" },
+    },
+    Tool {
+        variable: "WHARF_TOOL_S3RVER",
+        binary: "s3rver",
+        source: Source::NpmProgram { package: "s3rver", version: "3.7.1" },
+    },
+    Tool {
+        variable: "WHARF_TOOL_OSS_SDK",
+        binary: "python3",
+        source: Source::PipLibrary { package: "oss2", version: "2.19.1", module: "oss2" },
+    },
+    Tool {
+        variable: "WHARF_TOOL_SWIFT",
+        binary: "python3",
+        source: Source::PipLibrary { package: "swift", version: "2.38.3", module: "swift.proxy.server" },
     },
 ];
 
@@ -189,6 +230,10 @@ pub(crate) fn install() -> Result<Toolbox> {
             }
             Source::Pip { name, packages } => {
                 Some(python::install(&cache_folder()?.join("tools").join(name), packages, tool.binary)?)
+            }
+            Source::PipLibrary { package, version, module } => {
+                let folder = cache_folder()?.join("tools").join(format!("{package}-{version}"));
+                Some(python::install_library(&folder, &format!("{package}=={version}"), module)?)
             }
             Source::IfThere => find(tool.binary),
         };

@@ -32,9 +32,6 @@ const OBJECT_ACLS: [&str; 7] = [
     "bucket-owner-full-control",
 ];
 
-/// Drivers that are read and not built yet: without a word the server would put its data somewhere else than it was told.
-const INACTIVE: [&str; 2] = ["swift", "plugin"];
-
 /// Checks an object store's parameters.
 pub(super) fn check(checker: &mut Checker<'_>, driver: Driver<'_>) {
     match driver {
@@ -43,20 +40,8 @@ pub(super) fn check(checker: &mut Checker<'_>, driver: Driver<'_>) {
         Driver::Azure(azure) => check_azure(checker, azure),
         Driver::Gcs(gcs) => check_gcs(checker, gcs),
         Driver::Swift(swift) => check_swift(checker, swift),
-        Driver::Filesystem(_) | Driver::InMemory(_) | Driver::Plugin(_) => return,
+        Driver::Filesystem(_) | Driver::InMemory(_) | Driver::Plugin(_) => {}
     }
-    let name = driver.name();
-    if !INACTIVE.contains(&name) {
-        return;
-    }
-    let key = join("storage", name);
-    let origin = checker.root.origin_of(&key);
-    let mend = match name {
-        "swift" => "Swift's S3 gateway (s3api) works with the s3 driver",
-        _ => "use another one",
-    };
-    let sentence = format!("the {name} driver is not active yet; {mend}");
-    checker.report.mistake(key, &origin, sentence);
 }
 
 fn check_s3(checker: &mut Checker<'_>, s3: &S3) {
@@ -135,11 +120,18 @@ fn check_azure(checker: &mut Checker<'_>, azure: &Azure) {
         let kinds = ["client_secret", "shared_key", "default_credentials"];
         one_of(checker, &key("credentials.type"), kind, &kinds);
         if kind == "client_secret" {
-            let mend = "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET in the environment, and default_credentials here";
-            checker.mistake(
-                &key("credentials.type"),
-                format!("is \"client_secret\", which is not read from here; {mend}"),
-            );
+            let application = &azure.credentials;
+            let needed = [
+                ("clientid", application.clientid.is_empty()),
+                ("tenantid", application.tenantid.is_empty()),
+                ("secret", application.secret.is_empty()),
+            ];
+            for (name, missing) in needed {
+                checker.required(&key(&format!("credentials.{name}")), missing, "client_secret needs all three");
+            }
+            if !azure.accountkey.is_empty() {
+                checker.warning(&key("accountkey"), "has no effect, because credentials.type is client_secret");
+            }
         }
         if kind == "shared_key" && azure.accountkey.is_empty() && azure.connectionstring.is_empty() {
             checker.mistake(
@@ -148,7 +140,7 @@ fn check_azure(checker: &mut Checker<'_>, azure: &Azure) {
             );
         }
         if kind == "default_credentials" && !azure.accountkey.is_empty() {
-            checker.warning(&key("credentials.type"), "has no effect, because there is an accountkey; remove that");
+            checker.warning(&key("accountkey"), "has no effect, because credentials.type is default_credentials");
         }
     }
 }
@@ -165,10 +157,49 @@ fn check_gcs(checker: &mut Checker<'_>, gcs: &Gcs) {
 
 fn check_swift(checker: &mut Checker<'_>, swift: &Swift) {
     let key = |name: &str| join("storage.swift", name);
-    checker.required(&key("username"), swift.username.is_empty(), "give the user name");
-    checker.required(&key("password"), swift.password.is_empty(), "give the password");
-    checker.required(&key("authurl"), swift.authurl.is_empty(), "give the URL of Keystone");
     checker.required(&key("container"), swift.container.is_empty(), "name the container");
+    // Without a name, who logs in and where stands in the environment.
+    let by_credential = !swift.applicationcredentialid.is_empty();
+    if !swift.username.is_empty() || by_credential {
+        checker.required(
+            &key("authurl"),
+            swift.authurl.is_empty(),
+            "give the URL of Keystone, or of Swift's own login",
+        );
+    }
+    if by_credential {
+        let missing = swift.applicationcredentialsecret.is_empty();
+        checker.required(&key("applicationcredentialsecret"), missing, "give the secret of the application credential");
+        if matches!(swift.authversion, 1 | 2) {
+            let sentence = format!("is {}, but only version 3 knows application credentials", swift.authversion);
+            checker.mistake(&key("authversion"), sentence);
+        }
+        if !swift.username.is_empty() {
+            checker.warning(&key("username"), "has no effect beside applicationcredentialid; remove it");
+        }
+    } else {
+        let missing = !swift.username.is_empty() && swift.password.is_empty();
+        checker.required(&key("password"), missing, "give the password");
+    }
+    if swift.authversion > 3 {
+        checker.mistake(&key("authversion"), format!("is {}, but must be 0, 1, 2 or 3", swift.authversion));
+    }
+    one_of(checker, &key("endpointtype"), &swift.endpointtype, &["public", "internal", "admin"]);
+    between(checker, &key("chunksize"), swift.chunksize, 5 * MIB, 5 * GIB);
+    if swift.container.contains('/') {
+        checker
+            .mistake(&key("container"), format!("is {}, but must be a name without slashes", shown(&swift.container)));
+    }
+    if !swift.prefix.is_empty() && !swift.rootdirectory.is_empty() && swift.prefix != swift.rootdirectory {
+        checker.mistake(&key("rootdirectory"), "and prefix say the same in different ways; remove one");
+    }
+    if !swift.accesskey.is_empty() {
+        checker.warning(&key("accesskey"), "has no effect; only HP's cloud, which is gone, wanted one");
+    }
+    if !swift.tempurlmethods.is_empty() && swift.secretkey.is_empty() && !swift.tempurlcontainerkey {
+        let sentence = "has no effect without secretkey or tempurlcontainerkey: clients are not redirected";
+        checker.warning(&key("tempurlmethods"), sentence);
+    }
 }
 
 fn between(checker: &mut Checker<'_>, key: &str, size: ByteSize, min: u64, max: u64) {

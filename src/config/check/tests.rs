@@ -225,7 +225,18 @@ fn parameters_of_object_stores_are_checked() {
         ("oss", "{bucket: b, region: r, endpoint: 'host/path'}", "storage.oss.endpoint"),
         ("azure", "{accountname: a}", "storage.azure.container"),
         ("gcs", "{bucket: b, chunksize: 1000}", "256KiB"),
+        (
+            "azure",
+            "{accountname: a, container: c, credentials: {type: client_secret, clientid: i, tenantid: t}}",
+            "credentials.secret",
+        ),
         ("swift", "{username: u, password: p, container: c}", "storage.swift.authurl"),
+        ("swift", "{username: u, authurl: 'https://h', container: c}", "storage.swift.password"),
+        ("swift", "{username: u, password: p, authurl: 'https://h'}", "storage.swift.container"),
+        ("swift", "{applicationcredentialid: a, authurl: 'https://h', container: c}", "applicationcredentialsecret"),
+        ("swift", "{container: c, prefix: a, rootdirectory: b}", "storage.swift.rootdirectory"),
+        ("swift", "{container: c, endpointtype: inside}", "endpointtype"),
+        ("swift", "{container: c, authversion: 4}", "storage.swift.authversion"),
     ] {
         let outcome = yaml(&format!("version: 0.1\nstorage: {{{driver}: {parameters}}}\n"), &[]);
         let about = outcome.mistakes.iter().filter(|mistake| !mistake.contains("not active yet")).collect::<Vec<_>>();

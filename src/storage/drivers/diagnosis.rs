@@ -37,6 +37,11 @@ fn sentence(keys: &Keys, place: &str, error: &StorageError) -> String {
         Some(said) => format!("{} {}", said.message(), reasons(said)),
         None => reasons(source),
     };
+    // A login of our own has said it already.
+    if text.contains(&format!("storage.{}.", keys.driver)) {
+        let said = source.downcast_ref::<Error>().map(Error::message);
+        return said.map_or(text, str::to_owned);
+    }
     let code = code_of(&text);
     let at = |key: &str| format!("storage.{}.{key}", keys.driver);
     let sentence = match by_code(&code, keys, place).or_else(|| by_text(&text, keys, place)) {
@@ -127,7 +132,11 @@ fn by_text(text: &str, keys: &Keys, place: &str) -> Option<String> {
         format!(
             "{place} shows a certificate that is not trusted; name a file of the CA's in SSL_CERT_FILE{skip} ({cause})"
         )
-    } else if has("can't be signed") || has("failed to load credential") || has("no valid credential") {
+    } else if has("can't be signed")
+        || has("failed to load credential")
+        || has("failed to load signing credential")
+        || has("no valid credential")
+    {
         format!("no credentials were found for {place}; set {} and {} ({cause})", at(keys.access), at(keys.secret))
     } else if has("timed out") || has("no answer after") || has("operation timed out") {
         format!("{place} does not answer; check {} and the firewalls between", at(keys.endpoint))

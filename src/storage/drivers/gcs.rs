@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use ::opendal::{Operator, services};
+use async_trait::async_trait;
 use data_encoding::BASE64;
 
+use super::deleting::{Deletes, Deleting};
 use super::diagnosis::Keys;
 use super::network::Network;
 use super::transport::ClientOptions;
 use super::urls::OperatorUrls;
-use super::{OpenError, Store};
+use super::{OpenError, Own, Store};
 use crate::config::drivers::{Address, Gcs};
-use crate::storage::opendal::OpendalOptions;
+use crate::storage::opendal::{OpendalOptions, OpendalStorage};
+use crate::storage::{Result as StorageResult, Storage, StorageKey};
 
 const KEYS: Keys = Keys {
     driver: "gcs",
@@ -28,12 +31,13 @@ const EMULATOR: &str = "STORAGE_EMULATOR_HOST";
 
 pub(super) fn open(config: &Gcs, mut network: Network) -> Result<Store, OpenError> {
     let mut builder = services::Gcs::default().bucket(&config.bucket).root(&config.rootdirectory);
-    let mut shown = String::new();
+    let (mut shown, mut own): (_, Option<Arc<dyn Own>>) = (String::new(), None);
     if let Some(host) = std::env::var(EMULATOR).ok().filter(|host| !host.is_empty()) {
         let url =
             Address::parse(&host, false).map_err(|problem| OpenError::new(format!("{EMULATOR} {problem}")))?.url();
         builder = builder.endpoint(&url).skip_signature();
         shown = format!(" at {url}");
+        own = Some(Arc::new(Emulated));
     } else if !config.credentials.is_empty() {
         builder = builder.disable_config_load().disable_vm_metadata().credential(&inline(config));
     } else if !config.keyfile.is_empty() {
@@ -55,7 +59,26 @@ pub(super) fn open(config: &Gcs, mut network: Network) -> Result<Store, OpenErro
         keys: KEYS,
         operator,
         client,
+        own,
     })
+}
+
+/// An emulator, which may know no deletion of many objects in one request.
+struct Emulated;
+
+impl Own for Emulated {
+    fn around(&self, storage: OpendalStorage, _: &OpendalOptions) -> Arc<dyn Storage> {
+        Arc::new(Deleting::new(storage, OneByOne))
+    }
+}
+
+struct OneByOne;
+
+#[async_trait]
+impl Deletes for OneByOne {
+    async fn delete(&self, storage: &OpendalStorage, key: &StorageKey, _: Option<u64>) -> StorageResult<()> {
+        storage.delete(std::slice::from_ref(key)).await
+    }
 }
 
 /// The content of a key file, as OpenDAL takes it.
@@ -64,3 +87,6 @@ fn inline(config: &Gcs) -> String {
         config.credentials.iter().map(|(name, value)| (name.clone(), value.expose().into())).collect();
     BASE64.encode(serde_json::Value::Object(members).to_string().as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

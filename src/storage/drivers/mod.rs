@@ -7,18 +7,21 @@
 
 mod azure;
 mod breaker;
+mod deleting;
 mod diagnosis;
 mod gcs;
 mod guard;
 mod network;
 mod oss;
 mod s3;
+mod swift;
 mod transport;
 mod trouble;
 mod urls;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use ::opendal::Operator;
 use async_trait::async_trait;
@@ -26,8 +29,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
 use super::opendal::{Explain, OpendalOptions, OpendalStorage, SignUrl};
-use super::probe::{self, Depth, FetchUrl, Findings};
-use super::{Storage, StorageError};
+use super::probe::{self, Depth, Explained, FetchUrl, Findings, Outcome, Step};
+use super::{Result as StorageResult, Storage, StorageError};
 use crate::config::storage::{Driver, Requests};
 use crate::telemetry::metrics::StoreRequests;
 use diagnosis::Keys;
@@ -64,6 +67,19 @@ pub struct Store {
     urls: Option<Arc<dyn SignUrl>>,
     keys: Keys,
     client: reqwest::Client,
+    own: Option<Arc<dyn Own>>,
+}
+
+/// What a driver does beside what OpenDAL does.
+#[async_trait]
+trait Own: Send + Sync + 'static {
+    /// Before the first use of a store that may be written to.
+    async fn prepare(&self) -> StorageResult<()> {
+        Ok(())
+    }
+
+    /// What stands before the storage.
+    fn around(&self, storage: OpendalStorage, options: &OpendalOptions) -> Arc<dyn Storage>;
 }
 
 impl Store {
@@ -78,6 +94,7 @@ impl Store {
             Driver::Oss(config) => Some(oss::open(config, &network)),
             Driver::Azure(config) => Some(azure::open(config, network)),
             Driver::Gcs(config) => Some(gcs::open(config, network)),
+            Driver::Swift(config) => Some(swift::open(config, &network)),
             _ => None,
         }
     }
@@ -91,27 +108,41 @@ impl Store {
     pub async fn probe(&self, depth: Depth, urls: bool) -> Findings {
         // Believed to be able to do everything, so that everything is tried.
         let believed = Findings { conditional_put: true, urls: true, steps: Vec::new() };
-        let storage: Arc<dyn Storage> = Arc::new(self.storage_with(&believed, None));
+        let storage = self.storage_with(&believed, None);
         let explain = |error: &StorageError| diagnosis::explain(&self.keys, &self.place, error);
+        if let (Some(own), true) = (&self.own, depth != Depth::ReadOnly) {
+            let started = Instant::now();
+            if let Err(error) = own.prepare().await {
+                let Explained { sentence, may_pass } = explain(&error);
+                let took = started.elapsed();
+                let step = Step { name: self.keys.bucket, outcome: Outcome::Fails, note: sentence, took, may_pass };
+                return Findings { steps: vec![step], ..Findings::default() };
+            }
+        }
         let client = Client(self.client.clone());
-        probe::probe(&storage, depth, &explain, urls.then_some(&client as &dyn FetchUrl)).await
+        // Boxed, because it is large and awaited by what starts the server.
+        Box::pin(probe::probe(&storage, depth, &explain, urls.then_some(&client as &dyn FetchUrl))).await
     }
 
     /// The storage, which does only what was found.
-    pub fn storage(&self, findings: &Findings) -> OpendalStorage {
+    pub fn storage(&self, findings: &Findings) -> Arc<dyn Storage> {
         let (keys, place) = (self.keys, self.place.clone());
         let explain = move |error: &StorageError| diagnosis::explain(&keys, &place, error).sentence;
         self.storage_with(findings, Some(Arc::new(explain)))
     }
 
-    fn storage_with(&self, findings: &Findings, explain: Option<Explain>) -> OpendalStorage {
+    fn storage_with(&self, findings: &Findings, explain: Option<Explain>) -> Arc<dyn Storage> {
         let options = OpendalOptions {
             conditional_put: Some(findings.conditional_put),
             urls: self.urls.clone().filter(|_| findings.urls),
             explain,
             ..self.options.clone()
         };
-        OpendalStorage::new(self.operator.clone(), self.name, options)
+        let storage = OpendalStorage::new(self.operator.clone(), self.name, options.clone());
+        match &self.own {
+            Some(own) => own.around(storage, &options),
+            None => Arc::new(storage),
+        }
     }
 }
 

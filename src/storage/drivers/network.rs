@@ -39,17 +39,23 @@ impl Network {
             })
     }
 
-    /// Gives an operator this way to its store: each request guarded, and each attempt of it signed and counted.
+    /// Gives an operator this way to its store.
     pub(super) fn carry(
         &self,
         operator: Operator,
         client: &reqwest::Client,
         authorize: Option<Arc<dyn Authorize>>,
     ) -> Operator {
+        let way = self.way(client, authorize);
+        operator.with_context(OperationContext::new().with_http_transport(way))
+    }
+
+    /// A way to the store: each request guarded, and each attempt of it signed and counted. Its copies share the guard.
+    pub(super) fn way(&self, client: &reqwest::Client, authorize: Option<Arc<dyn Authorize>>) -> HttpTransporter {
         let inner = ReqwestTransport::new(client.clone());
         let transport = Transport { inner, requests: self.requests.clone(), authorize };
         let guard = Guard::new(transport, &self.limits, self.requests.clone());
-        operator.with_context(OperationContext::new().with_http_transport(HttpTransporter::new(guard)))
+        HttpTransporter::new(guard)
     }
 
     /// How a storage over this network is used, before the driver has its say.

@@ -49,6 +49,7 @@ pub(super) fn open(config: &S3, network: &Network) -> Result<Store, OpenError> {
         urls: Some(Arc::new(OperatorUrls::new(public))),
         keys: KEYS,
         client,
+        own: None,
     })
 }
 

@@ -39,6 +39,17 @@ pub(super) fn reasons(error: &dyn std::error::Error) -> String {
 #[async_trait]
 pub(super) trait Authorize: Send + Sync + 'static {
     async fn authorize(&self, request: &mut Parts) -> Result<()>;
+
+    /// Whether a request that was answered so should be sent once more, because its proof was out of date.
+    async fn again(&self, request: &Parts, status: StatusCode) -> bool {
+        let _ = (request, status);
+        false
+    }
+
+    /// What a status means that only this service knows.
+    fn understood(&self, status: StatusCode) -> StatusCode {
+        status
+    }
 }
 
 /// Sends an operator's requests, each once.
@@ -48,26 +59,49 @@ pub(super) struct Transport {
     pub(super) authorize: Option<Arc<dyn Authorize>>,
 }
 
-impl HttpTransport for Transport {
-    async fn fetch(&self, request: Request<Buffer>) -> Result<Response<HttpBody>> {
-        let (mut parts, body) = request.into_parts();
-        let kind = kind_of(&parts);
-        if let Some(authorize) = &self.authorize {
-            authorize.authorize(&mut parts).await?;
-        }
+impl Transport {
+    /// Sends a request, counts and logs it.
+    async fn send(&self, kind: StoreRequest, parts: Parts, body: Buffer) -> Result<Response<HttpBody>> {
         let (method, uri, started) = (parts.method.clone(), parts.uri.clone(), Instant::now());
-        let (asked, tag) = (first_byte(&parts), parts.headers.get(IF_MATCH).cloned());
         let answer = self.inner.fetch(Request::from_parts(parts, body)).await;
         let status = answer.as_ref().ok().map(Response::status);
         self.requests.count(kind, outcome(status));
         // Never the query: a signed one is a key.
         let (path, status) = (uri.path(), status.map_or(0, |status| status.as_u16()));
         tracing::debug!(%method, path, status, ms = started.elapsed().as_millis() as u64, "store request");
-        let answer = answer.and_then(|answer| same_object(tag.as_ref(), answer))?;
-        match asked {
-            Some(first) => in_range(first, answer),
-            None => Ok(answer),
+        answer
+    }
+
+    /// The same with what proves who sends it, renewed once if it is out of date.
+    async fn authorized(
+        &self,
+        authorize: &dyn Authorize,
+        kind: StoreRequest,
+        parts: Parts,
+        body: Buffer,
+    ) -> Result<Response<HttpBody>> {
+        let mut signed = parts.clone();
+        authorize.authorize(&mut signed).await?;
+        let mut answer = self.send(kind, signed.clone(), body.clone()).await?;
+        if authorize.again(&signed, answer.status()).await {
+            signed = parts;
+            authorize.authorize(&mut signed).await?;
+            answer = self.send(kind, signed, body).await?;
         }
+        *answer.status_mut() = authorize.understood(answer.status());
+        Ok(answer)
+    }
+}
+
+impl HttpTransport for Transport {
+    async fn fetch(&self, request: Request<Buffer>) -> Result<Response<HttpBody>> {
+        let (parts, body) = request.into_parts();
+        let (kind, asked, tag) = (kind_of(&parts), first_byte(&parts), parts.headers.get(IF_MATCH).cloned());
+        let answer = match &self.authorize {
+            Some(authorize) => self.authorized(authorize.as_ref(), kind, parts, body).await?,
+            None => self.send(kind, parts, body).await?,
+        };
+        in_range(asked, same_object(tag.as_ref(), answer)?)
     }
 }
 
@@ -79,10 +113,8 @@ fn first_byte(parts: &Parts) -> Option<u64> {
 }
 
 /// Refuses an answer with other bytes than those that were asked for: a store, or a proxy before it, that ignores ranges.
-fn in_range<T>(first: u64, answer: Response<T>) -> Result<Response<T>> {
-    if !answer.status().is_success() {
-        return Ok(answer);
-    }
+fn in_range<T>(asked: Option<u64>, answer: Response<T>) -> Result<Response<T>> {
+    let Some(first) = asked.filter(|_| answer.status().is_success()) else { return Ok(answer) };
     let range = answer.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
     let begins = range.and_then(|range| range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse::<u64>().ok());
     if begins == Some(first) {
@@ -126,7 +158,10 @@ pub(super) fn kind_of(parts: &Parts) -> StoreRequest {
         Method::HEAD => Kind::HeadObject,
         Method::PUT if upload && copies => Kind::UploadPartCopy,
         Method::PUT if upload || value_is("comp=block") => Kind::UploadPart,
-        Method::PUT if value_is("comp=blocklist") => Kind::CompleteMultipartUpload,
+        Method::PUT if value_is("comp=blocklist") || value_is("multipart-manifest=put") => {
+            Kind::CompleteMultipartUpload
+        }
+        Method::PUT if path.contains("/.segments/") => Kind::UploadPart,
         Method::PUT if copies => Kind::CopyObject,
         Method::PUT => Kind::PutObject,
         Method::POST if has("uploads") => Kind::CreateMultipartUpload,
@@ -155,16 +190,14 @@ mod tests {
         let answer = |status: u16, range: Option<&str>| {
             let answer = Response::builder().status(status);
             let answer = range.map_or(Response::builder().status(status), |range| answer.header(CONTENT_RANGE, range));
-            in_range(5, answer.body(()).unwrap()).is_ok()
+            in_range(Some(5), answer.body(()).unwrap()).is_ok()
         };
         assert!(answer(206, Some("bytes 5-9/10")));
         assert!(answer(404, None));
         assert!(!answer(200, None));
         assert!(!answer(206, Some("bytes 0-9/10")));
-        let (parts, ()) = Request::get("/k").header(RANGE, "bytes=5-9").body(()).unwrap().into_parts();
-        assert_eq!(first_byte(&parts), Some(5));
-        let (parts, ()) = Request::get("/k").header(RANGE, "bytes=0-9").body(()).unwrap().into_parts();
-        assert_eq!(first_byte(&parts), None);
+        let asked = |range| first_byte(&Request::get("/k").header(RANGE, range).body(()).unwrap().into_parts().0);
+        assert_eq!((asked("bytes=5-9"), asked("bytes=0-9")), (Some(5), None));
     }
 
     #[test]
@@ -197,8 +230,7 @@ mod tests {
         ] {
             let request = Request::builder().method(method).uri(uri);
             let request = if header.is_empty() { request } else { request.header(header, "x") };
-            let (parts, ()) = request.body(()).unwrap().into_parts();
-            assert_eq!(kind_of(&parts), kind, "{method} {uri} {header}");
+            assert_eq!(kind_of(&request.body(()).unwrap().into_parts().0), kind, "{method} {uri} {header}");
         }
     }
 }

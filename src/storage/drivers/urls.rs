@@ -31,3 +31,15 @@ impl SignUrl for OperatorUrls {
         Ok(signed.uri().to_string())
     }
 }
+
+/// Percent-encodes everything in a key that is not plain in a path.
+pub(super) fn escaped(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
+        match plain(byte) {
+            true => text.push(char::from(byte)),
+            false => text.push_str(&format!("%{byte:02X}")),
+        }
+        text
+    })
+}

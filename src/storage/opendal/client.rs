@@ -188,11 +188,13 @@ impl Failure {
     }
 }
 
-/// Another request to the same place was under way: Amazon's words for it, and those of a gateway that keeps keys as files and
-/// whose directory was just being removed.
+/// Another request to the same place was under way: Amazon's words for it, and those of servers that keep keys as files and
+/// whose directory was just being removed. MinIO then says that access is denied.
 fn is_collision(error: &Error) -> bool {
     let codes = ["\"OperationAborted\"", "\"ConditionalRequestConflict\"", "\"ExistingObjectIsDirectory\""];
+    let denied = error.kind() == Kind::PermissionDenied && error.message().contains("\"AccessDenied\"");
     codes.iter().any(|code| error.message().contains(code))
+        || (denied && error.to_string().contains("\"server\": \"MinIO\""))
 }
 
 fn is_full(error: &Error) -> bool {

@@ -74,9 +74,11 @@ pub struct OpendalOptions {
     pub attempts_max: NonZeroUsize,
     /// The first pause before a call is repeated is at most this long; each further one may be twice as long.
     pub pause: Duration,
-    /// The size of the first parts of a large object. Later ones are larger, so that 10,000 parts are enough for all that a
-    /// store takes. At least 5 MiB on S3.
+    /// The size of the first parts of a large object. Later ones are larger, so that [`Self::parts_max`] are enough for all
+    /// that a store takes. At least 5 MiB on S3.
     pub part_bytes: usize,
+    /// Of how many parts an object may be made.
+    pub parts_max: usize,
     /// How many parts of one object are sent at a time. Each is held in memory until it has arrived.
     pub parts_concurrent: NonZeroUsize,
     /// How objects are copied within the store.
@@ -99,6 +101,7 @@ impl Default for OpendalOptions {
             attempts_max: NonZeroUsize::MIN.saturating_add(3),
             pause: Duration::from_millis(100),
             part_bytes: 8 * 1024 * 1024,
+            parts_max: 10_000,
             parts_concurrent: NonZeroUsize::MIN.saturating_add(1),
             copies: CopyOptions::default(),
             urls: None,

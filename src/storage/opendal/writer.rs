@@ -9,8 +9,9 @@ use bytes::Bytes;
 use super::client::Client;
 use crate::storage::{Result, StorageKey, Writer};
 
-/// After so many parts they get twice as large: 10,000 of them, which is what S3 takes, then hold 8 TiB.
-const PARTS_PER_SIZE: usize = 1000;
+/// How often the parts of an object get twice as large, before there are as many as a store takes: 10,000 parts of 10 MiB and
+/// more, which is what S3 takes, then hold 8 TiB.
+const PART_SIZES: usize = 10;
 /// What every object is said to be, as `distribution` says it: nobody but this server should read anything into it.
 const CONTENT_TYPE: &str = "application/octet-stream";
 
@@ -34,7 +35,8 @@ impl PartWriter {
     }
 
     fn part_bytes(&self) -> usize {
-        self.client.options.part_bytes.saturating_mul(1 << (self.parts / PARTS_PER_SIZE).min(16))
+        let parts_per_size = (self.client.options.parts_max / PART_SIZES).max(1);
+        self.client.options.part_bytes.saturating_mul(1 << (self.parts / parts_per_size).min(16))
     }
 
     fn take_held(&mut self) -> Buffer {

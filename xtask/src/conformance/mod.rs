@@ -41,6 +41,10 @@ pub(crate) struct Args {
     /// Keep the data in this storage component, which sees the data folder as /data, instead of in the folder itself
     #[arg(long, value_name = "COMPONENT")]
     storage_plugin: Option<PathBuf>,
+    /// Keep the data with this driver instead: a file with what stands under `storage:`. In it `{profile}` becomes the profile's
+    /// name, for a bucket or a prefix of its own
+    #[arg(long, value_name = "FILE", conflicts_with = "storage_plugin")]
+    driver: Option<PathBuf>,
     /// Where reports, the suite's output and the server's log are kept [default: conformance/ in the target folder]
     #[arg(long)]
     results: Option<PathBuf>,
@@ -143,6 +147,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for profile in chosen {
         let folder = results.join(profile.name);
         say(format!("conformance: profile {}, files in {}", profile.name, folder.display()));
+        let config = config.replace("{profile}", &profile.name.replace('.', "-"));
         let report = profile.run(&suite, &binary, &config, &folder)?;
         print!("{}", report.shown(profile.name));
         faults += report.faults();
@@ -155,6 +160,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 impl Args {
     fn driver(&self) -> Result<String> {
+        if let Some(file) = &self.driver {
+            let text = fs::read_to_string(file).with_context(|| format!("no driver in {}", file.display()))?;
+            return Ok(text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"));
+        }
         let Some(component) = &self.storage_plugin else { return Ok(FILESYSTEM.to_owned()) };
         let component =
             fs::canonicalize(component).with_context(|| format!("no component at {}", component.display()))?;

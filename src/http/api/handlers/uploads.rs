@@ -19,6 +19,8 @@ use crate::registry::{BlobBody, Error, UploadId, UploadStatus};
 
 /// How many repositories are looked at for a mount whose source is not named.
 const MOUNT_LOOKS_MAX: usize = 1000;
+/// The same on a remote backend.
+const MOUNT_LOOKS_REMOTE_MAX: usize = 16;
 /// And in how many of those that have the blob the client's rights are tried.
 const MOUNT_SOURCES_MAX: usize = 8;
 
@@ -59,9 +61,12 @@ async fn mount(call: &Call<'_>, repository: &RepositoryName, digest: &Digest) ->
     let registry = &call.api.registry;
     let sources = match call.query.first("from") {
         Some(from) => from.parse().into_iter().collect(),
-        // On a remote backend every look is a round trip, and the client's own upload soon cheaper.
-        None if registry.storage().capabilities().remote => Vec::new(),
-        None => registry.repositories_with_blob(digest, MOUNT_SOURCES_MAX, MOUNT_LOOKS_MAX).await?,
+        None => {
+            // On a remote backend every look is a round trip, and the client's own upload soon cheaper.
+            let remote = registry.storage().capabilities().remote;
+            let looks_max = if remote { MOUNT_LOOKS_REMOTE_MAX } else { MOUNT_LOOKS_MAX };
+            registry.repositories_with_blob(digest, MOUNT_SOURCES_MAX, looks_max).await?
+        }
     };
     for source in sources {
         if authorize::may_pull(call, &source).await

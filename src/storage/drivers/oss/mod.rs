@@ -58,5 +58,6 @@ pub(super) fn open(config: &Oss, network: &Network) -> Result<Store, OpenError> 
         urls: (endpoint.style != OssStyle::OwnDomain).then_some(urls),
         keys: KEYS,
         client,
+        own: None,
     })
 }

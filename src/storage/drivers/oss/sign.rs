@@ -17,7 +17,7 @@ use reqsign_aliyun_oss::{
 use reqsign_core::{Context, FileRead, HttpSend, OsEnv, Signer};
 
 use super::super::transport::{Authorize, reasons};
-use super::super::urls::CONTENT_TYPE;
+use super::super::urls::{CONTENT_TYPE, escaped};
 use crate::config::drivers::{Oss, OssEndpoint, OssStyle};
 use crate::storage::opendal::SignUrl;
 
@@ -129,18 +129,6 @@ impl SignUrl for OssUrls {
         self.signer.sign(&mut parts, Some(expires)).await?;
         Ok(parts.uri.to_string())
     }
-}
-
-/// Percent-encodes everything in a key that is not plain in a path.
-fn escaped(path: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.bytes().fold(String::with_capacity(path.len()), |mut text, byte| {
-        match plain(byte) {
-            true => text.push(char::from(byte)),
-            false => text.push_str(&format!("%{byte:02X}")),
-        }
-        text
-    })
 }
 
 /// Credential files of this machine.
