@@ -127,6 +127,24 @@ fn an_error_within_a_success_is_no_success() {
 }
 
 #[test]
+fn an_upload_whose_end_is_not_confirmed_is_no_lost_one() {
+    let scene = Scene::new(IMPATIENT);
+    for (seed, fault) in (2160..).zip([Fault::DropAnswer, Fault::Truncate(5), Fault::Hang]) {
+        scene.proxy.rule(Rule::new("POST", "uploadId=", fault.clone()).times(1));
+        let blob = Blob::random(seed, 11 * MIB);
+        let location = scene.server.start_upload("library/app");
+        let answer = scene.server.close_upload(&location, &blob.digest, &blob.bytes);
+        if answer.status != 201 {
+            // The store may have done it or not. The client is told to try again, and not that there is no such upload.
+            answer.expect_error(503, "UNAVAILABLE");
+            scene.server.push_blob("library/app", &blob);
+        }
+        scene.server.check_blob("library/app", &blob);
+        scene.proxy.clear();
+    }
+}
+
+#[test]
 fn what_lasts_is_a_typed_error_within_the_deadline() {
     let lasting =
         [Fault::Answer(503, "SlowDown"), Fault::Answer(500, "InternalError"), Fault::Drop, Fault::Reset, Fault::Hang];
