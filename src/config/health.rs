@@ -14,6 +14,8 @@ use super::value::{Period, Secret};
 pub struct Health {
     /// Asks the storage driver.
     pub storagedriver: StorageDriverCheck,
+    /// Asks the plugins that requests depend on: `storage.plugin` and `auth.plugin`.
+    pub plugins: PluginsCheck,
     /// Files whose existence means "unhealthy". Each file once.
     pub file: Vec<FileCheck>,
     /// URLs that must answer HEAD. Each URL once.
@@ -35,6 +37,24 @@ pub struct StorageDriverCheck {
 }
 
 impl Default for StorageDriverCheck {
+    fn default() -> Self {
+        Self { enabled: false, interval: Period::secs(10), threshold: 0 }
+    }
+}
+
+/// Check of the plugins that requests depend on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PluginsCheck {
+    /// Turns it on.
+    pub enabled: bool,
+    /// Time between two checks.
+    pub interval: Period,
+    /// Failures in a row that make it count; 0 is the first.
+    pub threshold: u32,
+}
+
+impl Default for PluginsCheck {
     fn default() -> Self {
         Self { enabled: false, interval: Period::secs(10), threshold: 0 }
     }

@@ -49,6 +49,15 @@ impl Health {
         }
     }
 
+    /// Starts a check that somebody else makes: `look` looks once, and its error says what is wrong.
+    pub fn watch<L, W>(self: &Arc<Self>, name: String, every: Period, threshold: u32, look: L)
+    where
+        L: Fn() -> W + Send + Sync + 'static,
+        W: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.spawn(name, every, threshold, Period::ZERO, Look(look));
+    }
+
     fn spawn(
         self: &Arc<Self>,
         name: String,
@@ -69,6 +78,20 @@ impl Health {
                 health.note(&name, threshold, outcome);
             }
         });
+    }
+}
+
+/// What somebody else looks at.
+struct Look<L>(L);
+
+#[async_trait]
+impl<L, W> Check for Look<L>
+where
+    L: Fn() -> W + Send + Sync,
+    W: Future<Output = Result<(), String>> + Send,
+{
+    async fn run(&self) -> Result<(), String> {
+        (self.0)().await
     }
 }
 

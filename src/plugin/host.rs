@@ -11,12 +11,13 @@ use super::event::{Observer, Observers};
 use super::slot::{Managed, Slot, Spec};
 use super::source::Source;
 use super::world::World;
-use crate::config::plugin::{Plugin, Plugins};
+use crate::config::plugin::{Plugin, Plugins, RegistryLogin};
 use crate::telemetry::metrics::PluginsMetrics;
 
 /// All plugins of this process. Making one makes nothing: the engine comes with the first plugin that is opened.
 pub struct Host {
     cache: Option<PathBuf>,
+    logins: Vec<RegistryLogin>,
     runtime: OnceCell<Arc<Runtime>>,
     slots: Mutex<Vec<Arc<dyn Managed>>>,
     metrics: PluginsMetrics,
@@ -27,7 +28,8 @@ impl Host {
     /// A host without plugins.
     pub fn new(config: &Plugins, metrics: PluginsMetrics) -> Self {
         let cache = Some(config.cache.clone()).filter(|cache| !cache.as_os_str().is_empty()).or_else(default_directory);
-        Self { cache, runtime: OnceCell::new(), slots: Mutex::default(), metrics, observers: Arc::default() }
+        let logins = config.registries.clone();
+        Self { cache, logins, runtime: OnceCell::new(), slots: Mutex::default(), metrics, observers: Arc::default() }
     }
 
     /// Loads a configured component and puts it into service, as `name`.
@@ -70,7 +72,8 @@ impl Host {
     /// When the system does not give what it needs.
     pub async fn runtime(&self) -> Result<Arc<Runtime>, LoadError> {
         let cache = self.cache.clone();
-        let start = || async { Runtime::start(cache).map(Arc::new) };
+        let logins = self.logins.clone();
+        let start = || async { Runtime::start(cache).map(|runtime| Arc::new(runtime.with_logins(logins))) };
         self.runtime.get_or_try_init(start).await.cloned()
     }
 

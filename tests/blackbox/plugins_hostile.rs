@@ -139,3 +139,27 @@ fn a_flood_of_the_log_is_cut_off() {
     assert!(server.log().lines().filter(|line| line.contains("xxxxxxxx")).count() < 500, "{lines}");
     assert!(server.metric("wharf_plugin_log_lines_dropped_total{plugin=\"auth\"}") > 1000.0);
 }
+
+/// Four megabytes where a line is expected.
+#[test]
+fn giant_answers_are_cut_or_refused() {
+    for (decision, status) in [("giant-challenge", 401), ("giant-denial", 403), ("giant-name", 403)] {
+        let server = behind(&guest("auth-fixture"), &format!("config: {{decision: {decision}}}")).start();
+        let answer = server.get_as("/v2/team/app/tags/list", "alice", "secret").expect(status);
+        let headers: usize = answer.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        assert!(headers < 10_000 && answer.body.len() < 10_000, "{decision}: {headers} {}", answer.body.len());
+        server.get("/v2/").expect(if status == 401 { 401 } else { 403 });
+        assert!(server.log().lines().all(|line| line.len() < 20_000), "{decision}");
+    }
+}
+
+#[test]
+fn a_line_of_a_plugin_forges_no_other_and_moves_no_cursor() {
+    let server = behind(&guest("auth-fixture"), "config: {misbehave: forge}").start();
+    server.get_as("/v2/", "alice", "secret").expect(200);
+    server.wait_for_log("forged");
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("forged")).unwrap();
+    assert!(line.contains("plugin=auth") && !line.contains(['\u{1b}', '\r', '\u{7}']), "{line}");
+    assert!(!log.lines().any(|line| line.starts_with("level=error")), "{log}");
+}

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::plugin::{asking, basic, behind, guest, put, variant};
-use crate::support::{Blob, Connection, Request, Server, sha256};
+use crate::support::plugin::{asking, basic, behind, guest, push_component, put, variant};
+use crate::support::{Connection, Request, Server};
 
 /// The fixture with a file for a secret, which is read whenever a version is loaded: so versions can differ in behaviour.
 fn swappable(lines: &str) -> (Server, PathBuf) {
@@ -141,33 +141,11 @@ fn the_admin_socket_is_for_its_user_and_the_admin_port_for_the_token() {
     assert!(!server.log().contains(token));
 }
 
-/// Pushes a component as the CNCF's guide lays it out; the pinned reference of it.
-#[track_caller]
-fn pushed(registry: &Server, component: &[u8]) -> String {
-    let (config, layer) =
-        (Blob::new(b"{\"architecture\":\"wasm\",\"os\":\"wasip2\"}".to_vec()), Blob::new(component.to_vec()));
-    registry.push_blob("plugins/auth", &config);
-    registry.push_blob("plugins/auth", &layer);
-    let manifest = serde_json::json!({
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {
-            "mediaType": "application/vnd.wasm.config.v0+json", "digest": config.digest, "size": config.bytes.len()
-        },
-        "layers": [{ "mediaType": "application/wasm", "digest": layer.digest, "size": layer.bytes.len() }],
-    });
-    let bytes = serde_json::to_vec(&manifest).unwrap();
-    let put = Request::put("/v2/plugins/auth/manifests/1.0.0");
-    let put = put.content_type("application/vnd.oci.image.manifest.v1+json").body(bytes.clone());
-    registry.send(put).expect(201);
-    format!("oci://{}/plugins/auth@{}", registry.host(), sha256(&bytes))
-}
-
 #[test]
 fn components_come_from_registries_too() {
     let (registry, (server, version)) = (Server::start(), swappable(""));
     let component = asking(&guest("auth-fixture"), "secrets = [\"version\", \"init\"]");
-    let reference = pushed(&registry, &variant(&component, 77));
+    let reference = push_component(&registry, &variant(&component, 77));
     fs::write(&version, "77").unwrap();
     server.plugin_done(&["swap", "auth", &reference]);
     assert_eq!(realm(&server), "Basic realm=\"auth-fixture 77\"");

@@ -1,8 +1,6 @@
 //! Many clients at once, little memory, and disks that are full.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
+use crate::support::disk::SmallDisk;
 use crate::support::http::with_query;
 use crate::support::{Blob, Connection, Image, Request, Server};
 
@@ -87,24 +85,6 @@ fn a_client_that_reads_slowly_costs_no_memory() {
     assert!(answer.body == blob.bytes);
     let grown = server.peak_memory_bytes().saturating_sub(before) >> 20;
     assert!(grown <= 64, "16 slow readers took {grown} MiB");
-}
-
-/// A small file system in memory that is unmounted at the end; `None` where mounting is not allowed.
-pub struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    pub fn mount(at: &Path, bytes: usize) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let size = format!("size={bytes}");
-        let status = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output().ok()?.status;
-        status.success().then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 #[test]

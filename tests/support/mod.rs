@@ -5,6 +5,7 @@
 
 pub mod apache;
 pub mod content;
+pub mod disk;
 pub mod example;
 pub mod exim;
 pub mod faults;

@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use super::http::{Request, Response};
+use super::image::Blob;
 use super::server::{Server, Setup};
 use super::{Connection, tools};
 
@@ -89,17 +90,45 @@ pub fn behind(component: &[u8], lines: &str) -> Setup {
     setup.http("debug: {addr: '127.0.0.1:0', prometheus: {enabled: true}}").section(&auth)
 }
 
+/// Pushes a component as the CNCF's guide lays it out; the pinned reference of it.
+#[track_caller]
+pub fn push_component(registry: &Server, component: &[u8]) -> String {
+    let (config, layer) =
+        (Blob::new(b"{\"architecture\":\"wasm\",\"os\":\"wasip2\"}".to_vec()), Blob::new(component.to_vec()));
+    registry.push_blob("plugins/auth", &config);
+    registry.push_blob("plugins/auth", &layer);
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.wasm.config.v0+json", "digest": config.digest, "size": config.bytes.len()
+        },
+        "layers": [{ "mediaType": "application/wasm", "digest": layer.digest, "size": layer.bytes.len() }],
+    });
+    let bytes = serde_json::to_vec(&manifest).expect("JSON");
+    let put = Request::put("/v2/plugins/auth/manifests/1.0.0");
+    let put = put.content_type("application/vnd.oci.image.manifest.v1+json").body(bytes.clone());
+    registry.send(put).expect(201);
+    format!("oci://{}/plugins/auth@{}", registry.host(), super::content::sha256(&bytes))
+}
+
 impl Server {
     /// One value of the metrics: the line that begins with this.
     #[track_caller]
     pub fn metric(&self, line: &str) -> f64 {
+        let text = self.debug("/metrics").expect(200).text();
+        let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("{line} is not in\n{text}")).parse().expect("a number")
+    }
+
+    /// A request to the debug listener.
+    #[track_caller]
+    pub fn debug(&self, path: &str) -> Response {
         self.wait_for_log("debug server listening on ");
         let log = self.log();
         let (_, rest) = log.split_once("debug server listening on ").expect("it is in the log");
         let address = rest.split(['"', '\n', ' ']).next().expect("an address").parse().expect("an address");
-        let text = Connection::open(address).send(&Request::get("/metrics")).expect(200).text();
-        let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
-        found.unwrap_or_else(|| panic!("{line} is not in\n{text}")).parse().expect("a number")
+        Connection::open(address).send(&Request::get(path))
     }
 
     /// `wharf plugin …` with this server's configuration.

@@ -45,8 +45,13 @@ pub(crate) fn of(event: &Event) -> Report {
         kind,
         headline: headline.chars().take(500).collect(),
         details,
-        urgent,
+        urgent: urgent || is_last(event),
     }
+}
+
+/// Whether the server says that it ends and hands the event over for the last time.
+fn is_last(event: &Event) -> bool {
+    event.attributes.iter().any(|(key, value)| key == "last-call" && value == "true")
 }
 
 type Parts = (&'static str, String, Vec<String>, bool);

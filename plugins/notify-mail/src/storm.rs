@@ -39,10 +39,13 @@ pub(crate) struct Digest<'a> {
 }
 
 impl Storm {
-    /// Takes an event, unless it is known.
+    /// Takes an event, unless it is known. One that waits may have become urgent.
     pub(crate) fn take(&mut self, report: Report) {
-        let known = self.mailed.contains(&report.id) || self.waiting.iter().any(|waiting| waiting.id == report.id);
-        if !known && self.waiting.len() < EVENTS_MAX {
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.id == report.id) {
+            waiting.urgent |= report.urgent;
+            return;
+        }
+        if !self.mailed.contains(&report.id) && self.waiting.len() < EVENTS_MAX {
             self.waiting.push_back(report);
         }
     }
@@ -105,6 +108,18 @@ mod tests {
             details: Vec::new(),
             urgent: false,
         }
+    }
+
+    /// The server ends: what was to wait for others is mailed with them.
+    #[test]
+    fn the_last_call_ends_the_wait_of_what_waits_already() {
+        let settings = with(&[]);
+        let mut storm = Storm::default();
+        storm.take(report(1, 1_000));
+        storm.take(report(2, 1_000));
+        assert!(storm.due(&settings, 1_000).is_none());
+        storm.take(Report { urgent: true, ..report(1, 1_000) });
+        assert_eq!(storm.due(&settings, 1_000).map(|digest| digest.reports.len()), Some(2));
     }
 
     #[test]

@@ -119,6 +119,7 @@ async fn serve_told(
     tell(&config, &parts, &listeners);
     plugins::look_after(&config, host, listeners.admin, &drain)?;
     health.start(&config.health, &parts.storage);
+    plugins::check_health(&config, host, &health);
     if let Some(schedule) = PurgeSchedule::from_config(&config.storage.maintenance.uploadpurging) {
         schedule.start(Arc::clone(&parts.registry));
     }

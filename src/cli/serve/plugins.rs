@@ -1,7 +1,5 @@
 //! What looks after plugins while the server runs: the admin listener, SIGHUP, changes of files.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,6 +7,7 @@ use tokio::sync::watch;
 
 use super::StartError;
 use crate::config::Config;
+use crate::health::Health;
 use crate::http::server::{self, Address, Listener, Settings};
 use crate::plugin::{Host, admin, watch as files};
 
@@ -23,9 +22,9 @@ pub(super) async fn listeners(config: &Config) -> Result<Vec<AdminListener>, Sta
     let mut listeners = Vec::new();
     let socket = &config.admin.socket;
     if !socket.as_os_str().is_empty() {
-        let listener = Listener::bind(&Address::Unix(socket.clone())).await;
+        // Whoever opens it may replace what decides about access: that is the server's own user, and nobody else.
+        let listener = Listener::bind_private(socket);
         let listener = listener.map_err(|error| StartError(format!("admin.socket: {error}")))?;
-        restrict(socket)?;
         listeners.push(AdminListener { listener, needs_token: false });
     }
     if !config.admin.addr.is_empty() {
@@ -36,10 +35,14 @@ pub(super) async fn listeners(config: &Config) -> Result<Vec<AdminListener>, Sta
     Ok(listeners)
 }
 
-/// Whoever opens the socket may replace what decides about access: that is the server's own user, and nobody else.
-fn restrict(socket: &Path) -> Result<(), StartError> {
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))
-        .map_err(|error| StartError(format!("admin.socket: {} can't be closed to others: {error}", socket.display())))
+/// Starts the checks of the plugins that requests depend on. That a hook is ill is no reason to refuse them.
+pub(super) fn check_health(config: &Config, host: &Host, health: &Arc<Health>) {
+    let check = &config.health.plugins;
+    for place in ["storage.plugin", "auth.plugin"] {
+        let Some(slot) = host.slot(&config.plugin_name(place)).filter(|_| check.enabled) else { continue };
+        let name = format!("plugin_{}", slot.name());
+        health.watch(name, check.interval, check.threshold, move || Arc::clone(&slot).health());
+    }
 }
 
 /// Begins to look after the plugins.

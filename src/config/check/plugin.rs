@@ -20,6 +20,16 @@ const MEMORY_BYTES_MAX: ByteSize = ByteSize::mib(4096);
 /// Checks `admin`, and that no two plugins have one name: logs, metrics and commands tell them apart by it.
 pub(super) fn check(checker: &mut Checker<'_>, config: &Config) {
     admin(checker, config);
+    for (index, login) in config.plugins.registries.iter().enumerate() {
+        let key = format!("plugins.registries[{index}]");
+        checker.required(&join(&key, "host"), login.host.is_empty(), "name the registry, such as registry.example");
+        if login.host.contains('/') {
+            let sentence = format!("is {}, but must be a host, as in registry.example:5000", shown(&login.host));
+            checker.mistake(&join(&key, "host"), sentence);
+        }
+        checker.required(&join(&key, "username"), login.username.is_empty(), "name the user");
+        secret(checker, &join(&key, "password"), &login.password);
+    }
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     for (key, name) in config.plugins_by_place().into_iter().map(|place| (place.key, place.name)) {
         if let Some(other) = names.insert(name.clone(), key.clone()) {

@@ -89,6 +89,9 @@ fn health(checker: &mut Checker<'_>, config: &Config) {
     if health.storagedriver.enabled {
         interval(checker, "health.storagedriver", health.storagedriver.interval);
     }
+    if health.plugins.enabled {
+        interval(checker, "health.plugins", health.plugins.interval);
+    }
 }
 
 fn interval(checker: &mut Checker<'_>, key: &str, interval: crate::config::Period) {

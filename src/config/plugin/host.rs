@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::SecretSource;
 use crate::config::value::{Period, Secret};
 
 /// What concerns all plugins.
@@ -17,12 +18,26 @@ pub struct Plugins {
     pub cache: PathBuf,
     /// Looks this often whether the file of a component has changed, and swaps the plugin if it has; 0 never looks.
     pub watch: Period,
+    /// Logins for components from registries (`oci://…`). Without one they are pulled as by anybody.
+    pub registries: Vec<RegistryLogin>,
 }
 
 impl Default for Plugins {
     fn default() -> Self {
-        Self { cache: PathBuf::new(), watch: Period::secs(2) }
+        Self { cache: PathBuf::new(), watch: Period::secs(2), registries: Vec::new() }
     }
+}
+
+/// A login at a registry that components are pulled from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistryLogin {
+    /// The registry as the references name it: `registry.example`, `registry.example:5000`.
+    pub host: String,
+    /// The user.
+    pub username: String,
+    /// The password or token, read anew for each pull.
+    pub password: SecretSource,
 }
 
 /// The admin listener: it lists, swaps and rolls back plugins. Off unless one of `socket` and `addr` is given.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Config;
 
 pub use grants::{Directory, Grants, SecretSource};
-pub use host::{Admin, Plugins};
+pub use host::{Admin, Plugins, RegistryLogin};
 pub use limits::PluginLimits;
 
 /// One component, what it may reach, and what it may use.

@@ -1,8 +1,9 @@
 //! Listening sockets: TCP, unix, or handed over by systemd.
 
+use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -82,6 +83,16 @@ impl Listener {
             Address::Unix(path) => Socket::Unix(bind_unix(path).map_err(fail)?, path.clone()),
         };
         Ok(Self { socket, inherited: false })
+    }
+
+    /// Opens a unix socket that only this user can use, from its first moment on.
+    ///
+    /// # Errors
+    /// As [`Listener::bind`].
+    pub fn bind_private(path: &Path) -> Result<Self, ListenError> {
+        let fail = |reason| ListenError { address: path.display().to_string(), reason };
+        let listener = make_way(path).and_then(|()| bind_unseen(path)).map_err(fail)?;
+        Ok(Self { socket: Socket::Unix(listener, path.to_owned()), inherited: false })
     }
 
     /// Waits for a connection; its peer is `None` on a unix socket.
@@ -183,6 +194,36 @@ fn tune(listener: &TcpListener) {
 }
 
 fn bind_unix(path: &Path) -> Result<UnixListener, String> {
+    make_way(path)?;
+    listen(path)
+}
+
+fn listen(path: &Path) -> Result<UnixListener, String> {
+    let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
+    rustix::net::listen(&listener, BACKLOG).map_err(|error| error.to_string())?;
+    Ok(listener)
+}
+
+/// Binds in a directory that nobody else can enter, and moves the socket to its place when its permissions are what they should
+/// be. The system gives a new socket those of the process's umask, which is no business of ours to change.
+fn bind_unseen(path: &Path) -> Result<UnixListener, String> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Short: the whole path of a socket may have 107 bytes.
+    let directory = parent.join(format!(".w{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    DirBuilder::new().mode(0o700).create(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let hidden = directory.join("s");
+    let bound = listen(&hidden).and_then(|listener| {
+        let closed = std::fs::set_permissions(&hidden, Permissions::from_mode(0o600));
+        closed.and_then(|()| std::fs::rename(&hidden, path)).map_err(|error| error.to_string())?;
+        Ok(listener)
+    });
+    let _ = std::fs::remove_dir_all(&directory);
+    bound
+}
+
+/// Removes a socket that nobody listens on any more.
+fn make_way(path: &Path) -> Result<(), String> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             // Somebody who still answers there must not lose his socket.
@@ -195,9 +236,7 @@ fn bind_unix(path: &Path) -> Result<UnixListener, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error.to_string()),
     }
-    let listener = UnixListener::bind(path).map_err(|error| error.to_string())?;
-    rustix::net::listen(&listener, BACKLOG).map_err(|error| error.to_string())?;
-    Ok(listener)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -210,6 +249,21 @@ mod tests {
         let port = first.local_addr().unwrap().port();
         let error = Listener::bind(&Address::Tcp(format!("127.0.0.1:{port}"))).await.unwrap_err();
         assert!(error.to_string().contains(&format!("port {port} is already in use")), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_private_socket_is_private_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.sock");
+        for _ in 0..2 {
+            let listener = Listener::bind_private(&path).unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+            let (client, accepted) = tokio::join!(tokio::net::UnixStream::connect(&path), listener.accept());
+            assert!(client.is_ok() && accepted.is_ok());
+            assert!(Listener::bind_private(&path).is_err(), "somebody listens on it");
+            drop(listener);
+        }
     }
 
     #[tokio::test]

@@ -11,6 +11,13 @@ use crate::telemetry::current_request;
 /// The longest text of a plugin that is shown to clients or logged.
 const SHOWN_CHARS_MAX: usize = 500;
 
+/// The longest name of an identity, in bytes.
+const NAME_BYTES_MAX: usize = 512;
+/// Of an identity's attributes, more are not logged.
+const ATTRIBUTES_MAX: usize = 32;
+/// The longest challenge; what is longer would break clients and proxies.
+const CHALLENGE_BYTES_MAX: usize = 8 << 10;
+
 /// What a component is asked.
 pub(super) struct Question {
     pub(super) context: wit::RequestContext,
@@ -90,15 +97,31 @@ pub(super) fn access(granted: &[wit::Access]) -> Vec<Access> {
     granted.iter().map(one).collect()
 }
 
+/// Who was let in. A name goes into logs and events, so one that can't stand there is none.
+pub(super) fn name(identity: &wit::Identity) -> Option<String> {
+    let fits = identity.name.len() <= NAME_BYTES_MAX && !identity.name.chars().any(char::is_control);
+    fits.then(|| identity.name.clone())
+}
+
+/// What else a provider tells of somebody, for the log.
+pub(super) fn attributes(identity: &wit::Identity) -> String {
+    let all = identity.attributes.iter().take(ATTRIBUTES_MAX);
+    shown(&all.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", "))
+}
+
 /// A challenge as the client can be sent it. Without a usable one a client would not learn how to log in, but it is refused all
 /// the same.
 pub(super) fn challenge(challenge: wit::Challenge) -> Decision {
     let reason = shown(&challenge.reason);
     match HeaderValue::try_from(&challenge.www_authenticate) {
-        Ok(value) if !value.is_empty() => Decision::Challenge { www_authenticate: challenge.www_authenticate, reason },
+        Ok(value) if !value.is_empty() && value.len() <= CHALLENGE_BYTES_MAX => {
+            Decision::Challenge { www_authenticate: challenge.www_authenticate, reason }
+        }
         _ => Decision::Challenge {
             www_authenticate: "Basic realm=\"Registry\"".to_owned(),
-            reason: format!("{reason} (and the plugin's www-authenticate is no value of a header; Basic is asked for)"),
+            reason: format!(
+                "{reason} (and the plugin's www-authenticate is no value of a header, or too long; Basic is asked for)"
+            ),
         },
     }
 }

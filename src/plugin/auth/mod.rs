@@ -79,7 +79,16 @@ impl PluginAuth {
                     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
                     return Decision::Denied { reason: format!("not granted: {}", missing.join(" ")) };
                 }
-                let identity = Identity { name: grant.identity.name };
+                let Some(name) = convert::name(&grant.identity) else {
+                    let reason = "the plugin gives an identity whose name is too long, or holds control characters";
+                    tracing::warn!(plugin = self.slot.name(), "auth: {reason}");
+                    return Decision::Denied { reason: reason.to_owned() };
+                };
+                if !grant.identity.attributes.is_empty() {
+                    let attributes = convert::attributes(&grant.identity);
+                    tracing::debug!(plugin = self.slot.name(), "auth: let in: {name}, {attributes}");
+                }
+                let identity = Identity { name };
                 self.decisions.remember(key, &identity, granted, grant.time_to_live_ms, grant.cache_key.as_deref());
                 Decision::Granted { identity, time_to_live: None }
             }

@@ -84,3 +84,20 @@ fn a_folder_that_holds_no_project_is_told_so() {
     fs::write(folder.path().join("plugin.toml"), manifest.replace("auth-provider", "auth")).unwrap();
     assert!(build(folder.path()).unwrap_err().to_string().contains("is none of storage-backend"));
 }
+
+/// A mended helper must be mended for those who read the examples too.
+#[test]
+fn the_examples_have_the_helpers_of_the_scaffolds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (example, file, template) in [
+        ("auth-go", "memory.go", "common/memory.go"),
+        ("auth-go", "wharf.go", "auth/wharf.go"),
+        ("storage-c", "listing.c", "storage/listing.c"),
+        ("storage-c", "storage.h", "storage/storage.h"),
+    ] {
+        let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+        let has = read(&format!("examples/{example}/{file}"));
+        let should = read(&format!("src/plugin/author/templates/{template}")).replace("{{name}}", example);
+        assert!(has == should, "examples/{example}/{file} differs from the template {template}: copy it over");
+    }
+}

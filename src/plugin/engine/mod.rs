@@ -23,6 +23,7 @@ use self::kept::Kept;
 use self::ticker::Ticker;
 use super::error::LoadError;
 use super::sandbox::{self, Namespaces, Sandbox};
+use crate::config::plugin::RegistryLogin;
 
 /// Component instances of all plugins together. A pool of so many slots is only address space until they are used.
 const INSTANCES_MAX: u32 = 1000;
@@ -56,6 +57,7 @@ pub struct Runtime {
     compiling: Arc<Semaphore>,
     /// What each plugin keeps in `wasi:keyvalue`, by its name; here because it outlives versions.
     keyvalue: Mutex<HashMap<String, Arc<Namespaces>>>,
+    logins: Vec<RegistryLogin>,
 }
 
 impl Runtime {
@@ -85,7 +87,19 @@ impl Runtime {
                 None
             }
         });
-        Ok(Self { engine, linker, ticker, kept, compiling: Arc::new(Semaphore::new(1)), keyvalue: Mutex::default() })
+        let compiling = Arc::new(Semaphore::new(1));
+        Ok(Self { engine, linker, ticker, kept, compiling, keyvalue: Mutex::default(), logins: Vec::new() })
+    }
+
+    /// With logins at the registries that components are pulled from.
+    #[must_use]
+    pub fn with_logins(self, logins: Vec<RegistryLogin>) -> Self {
+        Self { logins, ..self }
+    }
+
+    /// Logins at registries.
+    pub fn logins(&self) -> &[RegistryLogin] {
+        &self.logins
     }
 
     /// The engine.

@@ -179,15 +179,22 @@ fn configuration(plugin: &Plugin) -> BTreeMap<String, Secret> {
 }
 
 fn secret(key: &str, source: &SecretSource) -> Result<Secret, String> {
-    let refuse = |problem: String| format!("grants.secrets.{key}: {problem}");
+    read_secret(source).map_err(|problem| format!("grants.secrets.{key}: {problem}"))
+}
+
+/// Reads a secret from where the operator says that it is.
+///
+/// # Errors
+/// What is wrong with that place; the sentence goes on behind a key.
+pub(in crate::plugin) fn read_secret(source: &SecretSource) -> Result<Secret, String> {
     match (source.file.as_os_str().is_empty(), source.env.as_str()) {
-        (true, "") => Err(refuse("says neither file nor env; write where the secret is read from".into())),
-        (false, "") => from_file(&source.file).map_err(refuse),
+        (true, "") => Err("says neither file nor env; write where the secret is read from".into()),
+        (false, "") => from_file(&source.file),
         (true, variable) => match std::env::var(variable) {
             Ok(value) => Ok(Secret::new(value)),
-            Err(_) => Err(refuse(format!("the environment variable {variable} is not set, or no text"))),
+            Err(_) => Err(format!("the environment variable {variable} is not set, or no text")),
         },
-        (false, _) => Err(refuse("says both file and env; keep one of them".into())),
+        (false, _) => Err("says both file and env; keep one of them".into()),
     }
 }
 

@@ -71,7 +71,7 @@ impl<W: World> Slot<W> {
         observers: Arc<Observers>,
     ) -> Result<Arc<Self>, LoadError> {
         let spec = Arc::new(spec);
-        let loaded = Loaded::read(&spec.source, &spec.plugin.limits).await?;
+        let loaded = Loaded::read(&spec.source, &spec.plugin.limits, runtime.logins()).await?;
         let version = Version::load(&runtime, &spec, loaded, 1, &metrics).await?;
         let limits = &spec.plugin.limits;
         Ok(Arc::new(Self {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use async_trait::async_trait;
 
 use super::{Slot, Version};
-use crate::plugin::error::LoadError;
+use crate::plugin::error::{Fault, LoadError};
 use crate::plugin::event::Event;
 use crate::plugin::source::{Loaded, Source};
 use crate::plugin::world::World;
@@ -74,6 +74,12 @@ pub trait Managed: Send + Sync + 'static {
     /// How it is.
     async fn status(&self) -> Status;
 
+    /// Asks an instance of the version in service how it is. One that has no time is well.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    async fn health(self: Arc<Self>) -> Result<(), String>;
+
     /// Puts another component into service: the one from `source`, or once more the configured one. It goes through the whole of
     /// loading while the old one serves; calls under way end on the version that they began on.
     ///
@@ -116,6 +122,16 @@ impl<W: World> Managed for Slot<W> {
             failing: self.is_failing(),
             previous,
         }
+    }
+
+    async fn health(self: Arc<Self>) -> Result<(), String> {
+        let mut lease = match self.lease_aside().await {
+            Err(error) if matches!(error.fault, Fault::Busy(_)) => return Ok(()),
+            lease => lease.map_err(|error| error.to_string())?,
+        };
+        let (call, store, guest) = lease.begin("health").map_err(|error| error.to_string())?;
+        let answer = call.run(W::health(guest, store)).await.map_err(|error| error.to_string())?;
+        answer.map_err(|reason| format!("plugin {}: {reason}", self.name()))
     }
 
     async fn swap(&self, source: Option<Source>) -> Result<Swapped, LoadError> {
@@ -164,7 +180,7 @@ impl<W: World> Slot<W> {
     /// `None`: it is in service already.
     async fn load_next(&self, source: Option<Source>) -> Result<Option<Arc<Version<W>>>, LoadError> {
         let source = source.as_ref().unwrap_or(&self.spec.source);
-        let loaded = Loaded::read(source, &self.spec.plugin.limits).await?;
+        let loaded = Loaded::read(source, &self.spec.plugin.limits, self.runtime.logins()).await?;
         let current = self.version();
         if loaded.digest == current.digest {
             return Ok(None);

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
 use super::error::LoadError;
-use crate::config::plugin::PluginLimits;
+use crate::config::plugin::{PluginLimits, RegistryLogin};
 
 /// Where a component comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,17 +60,17 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Reads a component.
+    /// Reads a component; from a registry with the login for it, if there is one.
     ///
     /// # Errors
     /// [`LoadError::Source`] when it can't be read, or is larger than `limits.component_bytes_max`.
-    pub async fn read(source: &Source, limits: &PluginLimits) -> Result<Self, LoadError> {
+    pub async fn read(source: &Source, limits: &PluginLimits, logins: &[RegistryLogin]) -> Result<Self, LoadError> {
         let cannot = |reason: String| LoadError::Source { source_name: source.to_string(), reason };
         let max = limits.component_bytes_max;
         let bytes = match source {
             Source::File(path) => read_file(path, max.get()).await.map_err(cannot)?,
             Source::BuiltIn(_, bytes) => bytes.clone(),
-            Source::Oci(reference) => oci::pull(reference, max.get()).await.map_err(cannot)?,
+            Source::Oci(reference) => oci::pull(reference, max.get(), logins).await.map_err(cannot)?,
         };
         if bytes.len() as u64 > max.get() {
             return Err(cannot(format!("it is larger than limits.component_bytes_max ({max}); raise the limit")));

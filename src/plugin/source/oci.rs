@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, WWW_AUTHENTICATE};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+
+use crate::config::Secret;
+use crate::config::plugin::RegistryLogin;
+use crate::plugin::sandbox::permissions::read_secret;
 
 /// Large components come in seconds even over slow lines; a registry that is silent for so long is away.
 const TIME_MAX: Duration = Duration::from_secs(300);
@@ -63,10 +67,12 @@ struct Token {
     access_token: String,
 }
 
-/// Pulls a component of `bytes_max` at most. The error is a sentence for the operator.
-pub(super) async fn pull(reference: &str, bytes_max: u64) -> Result<Bytes, String> {
+/// Pulls a component of `bytes_max` at most, with the login for its registry if `logins` has one. The error is a sentence for the
+/// operator.
+pub(super) async fn pull(reference: &str, bytes_max: u64, logins: &[RegistryLogin]) -> Result<Bytes, String> {
     let reference = Reference::parse(reference)?;
-    let mut registry = Registry::of(reference)?;
+    let login = logins.iter().find(|login| login.host == reference.host).map(Login::read).transpose()?;
+    let mut registry = Registry::of(reference, login)?;
     let digest = registry.reference.digest.clone();
     let manifest = registry.get("manifests", &digest, MANIFEST_BYTES_MAX).await?;
     let layer = component_layer(&manifest)?;
@@ -103,10 +109,14 @@ impl Reference {
         let name = self.host.rsplit_once(':').map_or(&*self.host, |(name, port)| {
             if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { &*self.host }
         });
-        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        let is_local = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        if is_local { "http" } else { "https" }
+        if is_local(name) { "http" } else { "https" }
     }
+}
+
+/// Whether a host is this machine.
+fn is_local(name: &str) -> bool {
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn is_sha256(digest: &str) -> bool {
@@ -126,15 +136,41 @@ fn component_layer(manifest: &[u8]) -> Result<Layer, String> {
     Ok(layer)
 }
 
-/// One repository of a registry, and the token for it once one was asked for.
+/// Who pulls.
+struct Login {
+    username: String,
+    password: Secret,
+}
+
+impl Login {
+    fn read(login: &RegistryLogin) -> Result<Self, String> {
+        let refuse = |problem| format!("plugins.registries: the password for {} {problem}", login.host);
+        Ok(Self { username: login.username.clone(), password: read_secret(&login.password).map_err(refuse)? })
+    }
+
+    fn on(&self, request: RequestBuilder) -> RequestBuilder {
+        request.basic_auth(&self.username, Some(self.password.expose()))
+    }
+}
+
+/// What a registry wants to see, known once it was asked.
+enum Authorization {
+    /// The login itself.
+    Basic,
+    /// A token for the repository.
+    Bearer(String),
+}
+
+/// One repository of a registry.
 struct Registry {
     client: Client,
     reference: Reference,
-    token: Option<String>,
+    login: Option<Login>,
+    authorization: Option<Authorization>,
 }
 
 impl Registry {
-    fn of(reference: Reference) -> Result<Self, String> {
+    fn of(reference: Reference, login: Option<Login>) -> Result<Self, String> {
         let builder = Client::builder()
             .timeout(TIME_MAX)
             .connect_timeout(CONNECT_TIME_MAX)
@@ -142,7 +178,7 @@ impl Registry {
             .user_agent(concat!("wharf/", env!("CARGO_PKG_VERSION")));
         let builder = if reference.scheme() == "http" { builder.no_proxy() } else { builder };
         let client = builder.build().map_err(|error| describe(&error))?;
-        Ok(Self { client, reference, token: None })
+        Ok(Self { client, reference, login, authorization: None })
     }
 
     /// A manifest or blob, checked against its digest.
@@ -150,12 +186,16 @@ impl Registry {
         let Reference { host, repository, .. } = &self.reference;
         let url = format!("{}://{host}/v2/{repository}/{kind}/{digest}", self.reference.scheme());
         let mut response = self.send(&url).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.token.is_none() {
-            self.token = Some(self.anonymous_token(&response).await?);
+        if response.status() == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
+            self.authorization = Some(self.authorize(&response).await?);
             response = self.send(&url).await?;
         }
         if !response.status().is_success() {
-            return Err(format!("GET {url} was answered {}; is it there, and may anybody pull it?", response.status()));
+            return Err(format!(
+                "GET {url} was answered {}; is it there, and may {} pull it?",
+                response.status(),
+                self.who()
+            ));
         }
         let bytes = read(response, bytes_max).await?;
         let found = format!("sha256:{}", data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)));
@@ -167,29 +207,54 @@ impl Registry {
 
     async fn send(&self, url: &str) -> Result<Response, String> {
         let mut request = self.client.get(url).header(ACCEPT, MANIFEST_TYPES);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        request = match (&self.authorization, &self.login) {
+            (Some(Authorization::Bearer(token)), _) => request.bearer_auth(token),
+            (Some(Authorization::Basic), Some(login)) => login.on(request),
+            _ => request,
+        };
         request.send().await.map_err(|error| describe(&error))
     }
 
-    /// What registries that are open to everybody give to everybody who asks.
-    async fn anonymous_token(&self, refusal: &Response) -> Result<String, String> {
-        let closed = "the registry wants a login, and components are pulled without one";
+    fn who(&self) -> &str {
+        self.login.as_ref().map_or("anybody", |login| &login.username)
+    }
+
+    /// What a refusal asks for: the login, or a token, which open registries give to everybody who asks.
+    async fn authorize(&self, refusal: &Response) -> Result<Authorization, String> {
+        let closed = || match &self.login {
+            None => format!("the registry wants a login; give one for {} in plugins.registries", self.reference.host),
+            Some(login) => format!(
+                "the registry does not take the login of {} in plugins.registries; is the password right?",
+                login.username
+            ),
+        };
         let challenge =
             refusal.headers().get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let realm = parameter(challenge, "realm").filter(|_| challenge.starts_with("Bearer ")).ok_or(closed)?;
-        let mut url: Url = realm.parse().map_err(|_| closed)?;
+        let scheme = challenge.split(' ').next().unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("basic") && self.login.is_some() {
+            return Ok(Authorization::Basic);
+        }
+        let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+        let realm = parameter(challenge, "realm").filter(|_| is_bearer).ok_or_else(closed)?;
+        let mut url: Url = realm.parse().map_err(|_| closed())?;
         let service = parameter(challenge, "service").unwrap_or_default();
         let scope = format!("repository:{}:pull", self.reference.repository);
         url.query_pairs_mut().append_pair("service", service).append_pair("scope", &scope);
-        let response = self.client.get(url).send().await.map_err(|error| describe(&error))?;
+        let mut request = self.client.get(url.clone());
+        if let Some(login) = &self.login {
+            // The registry names the place, and must not be able to have the password sent in the clear.
+            if url.scheme() != "https" && !url.host_str().is_some_and(is_local) {
+                return Err(format!("the registry asks for a login at {realm}, which is not https; nothing was sent"));
+            }
+            request = login.on(request);
+        }
+        let response = request.send().await.map_err(|error| describe(&error))?;
         if !response.status().is_success() {
-            return Err(closed.to_owned());
+            return Err(closed());
         }
         let text = read(response, TOKEN_BYTES_MAX).await?;
-        let token: Token = serde_json::from_slice(&text).map_err(|_| closed)?;
-        Ok(if token.token.is_empty() { token.access_token } else { token.token })
+        let token: Token = serde_json::from_slice(&text).map_err(|_| closed())?;
+        Ok(Authorization::Bearer(if token.token.is_empty() { token.access_token } else { token.token }))
     }
 }
 
