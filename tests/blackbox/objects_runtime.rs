@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::objects_network::through;
-use super::pressure::SmallDisk;
+use crate::support::disk::SmallDisk;
 use crate::support::faults::{Fault, FaultProxy, Rule};
 use crate::support::stores::Store;
 use crate::support::{Blob, Connection, Image, Request, Server};
