@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::upkeep::{self, Lines};
 use crate::config::{Loaded, Period};
-use crate::registry::uploads::PurgedUpload;
+use crate::registry::uploads::{PurgedUpload, UnfinishedOutcome};
 
 /// What the command takes.
 #[derive(Debug, Args)]
@@ -40,11 +40,18 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
         if let Ok(outcome) = &purged {
             let what = if dry_run { "eligible for purging" } else { "purged" };
             lines.print(format_args!("\n{} uploads {what}, {} kept", outcome.purged, outcome.kept));
+            let UnfinishedOutcome { purged, kept, .. } = outcome.unfinished;
+            if purged + kept > 0 {
+                lines.print(format_args!("{purged} unfinished writes {what}, {kept} kept"));
+            }
         }
         lines.finish()?;
         match purged {
-            Ok(outcome) if outcome.failed == 0 => Ok(ExitCode::SUCCESS),
-            Ok(outcome) => Err(format!("{} uploads could not be purged", outcome.failed)),
+            Ok(outcome) if outcome.failed + outcome.unfinished.failed == 0 => Ok(ExitCode::SUCCESS),
+            Ok(outcome) => Err(format!(
+                "{} uploads and {} unfinished writes could not be purged",
+                outcome.failed, outcome.unfinished.failed
+            )),
             Err(error) => Err(format!("the purge ended early, and can be run again: {error}")),
         }
     })

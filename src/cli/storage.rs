@@ -126,7 +126,10 @@ pub(super) async fn open(
         metrics.add(requests);
     }
     match store {
-        Ok(store) => Some(try_out(config, &store, access).await),
+        Ok(store) => {
+            let store = store.with_part_memory(config.storage.uploads.part_memory_bytes_max.get());
+            Some(try_out(config, &store, access).await)
+        }
         Err(error) => Some(Err(error.to_string())),
     }
 }

@@ -252,13 +252,20 @@ pub struct Uploads {
     /// Memory that all uploads together may fill with bytes that the storage has not taken yet, as far as that is possible:
     /// each one needs 128 KiB.
     pub memory_bytes_max: ByteSize,
+    /// Memory that parts of layers on their way to an object store may fill, of all uploads together. When it is spent, uploads
+    /// wait for each other, and so do their clients; none fails. Each has room for two parts; one upload is always let through.
+    pub part_memory_bytes_max: ByteSize,
     /// Smallest chunk that a client should send, told to it as `OCI-Chunk-Min-Length`; 0 tells nothing.
     pub chunk_bytes_min: ByteSize,
 }
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { memory_bytes_max: ByteSize::mib(16), chunk_bytes_min: ByteSize::ZERO }
+        Self {
+            memory_bytes_max: ByteSize::mib(16),
+            part_memory_bytes_max: ByteSize::mib(256),
+            chunk_bytes_min: ByteSize::ZERO,
+        }
     }
 }
 

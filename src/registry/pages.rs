@@ -4,8 +4,9 @@ use super::Result;
 use crate::oci::Digest;
 use crate::storage::{ListEntry, ListRequest, Shape, Storage, StorageKey};
 
-/// How many entries are listed at a time, and deleted at a time.
-pub(super) const PAGE: usize = 1000;
+/// How many entries are listed at a time, and deleted at a time: with what tells whether there are more, one answer of a store
+/// that gives 1000.
+pub(super) const PAGE: usize = 998;
 
 /// The pages of a listing. What is deleted behind it, or added, does not disturb it.
 pub(super) struct Pages<'a> {

@@ -2,14 +2,13 @@
 
 use futures_util::future::try_join_all;
 
+use super::pages::PAGE;
 use super::{Error, Registry, Result};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 use crate::storage::{ListRequest, Shape, layout};
 
 /// How many tag links are read at once when all tags of a repository are looked through.
 const TAG_READS_MAX: usize = 16;
-/// How many names are listed at a time when all are wanted.
-const LIST_PAGE: usize = 1000;
 
 /// A page of a repository's tags.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,14 +42,14 @@ impl Registry {
         let mut page = TagsPage::default();
         let mut after = last.map(str::to_owned);
         loop {
-            let wanted = limit.map_or(LIST_PAGE, |limit| limit - page.tags.len());
+            let wanted = limit.map_or(PAGE, |limit| limit - page.tags.len());
             if wanted == 0 {
                 break;
             }
             let request = ListRequest {
                 prefix: layout::tags(repository),
                 after,
-                limit: wanted.min(LIST_PAGE),
+                limit: wanted.min(PAGE),
                 shape: Shape::Children,
             };
             let listed = self.storage.list(&request).await?;

@@ -22,6 +22,17 @@ use super::StorageKey;
 use crate::oci::{Algorithm, Digest, RepositoryName, Tag};
 
 const ROOT: &str = "docker/registry/v2";
+const OWN: &str = "wharf";
+
+/// Beneath it everything that `distribution` knows of.
+pub fn root() -> StorageKey {
+    key(ROOT.to_owned())
+}
+
+/// Beneath it what is Wharf's own.
+pub fn own() -> StorageKey {
+    key(OWN.to_owned())
+}
 
 /// A link holds one digest; anything longer than this is not a link.
 pub const LINK_BYTES_MAX: u64 = 256;
@@ -178,7 +189,7 @@ pub fn referrer_link(name: &RepositoryName, subject: &Digest, digest: &Digest) -
 
 /// The secret that signs upload tokens when the configuration names none: kept with the data, so that replicas agree.
 pub fn shared_secret() -> StorageKey {
-    key("wharf/upload-secret".to_owned())
+    key(format!("{OWN}/upload-secret"))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{
     ByteRange, Capabilities, Change, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Storage, StorageKey,
-    WriteOptions, Writer,
+    Unfinished, UnfinishedPage, WriteOptions, Writer,
 };
 use crate::telemetry::metrics::{StorageAction, StorageMetrics};
 
@@ -81,6 +81,14 @@ impl Storage for Metered {
 
     async fn list_each(&self, prefixes: Vec<StorageKey>, limit: usize) -> Result<Vec<ListPage>> {
         self.timed(StorageAction::List, self.inner.list_each(prefixes, limit)).await
+    }
+
+    async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
+        self.timed(StorageAction::List, self.inner.list_unfinished(prefix, after)).await
+    }
+
+    async fn abort_unfinished(&self, write: &Unfinished) -> Result<()> {
+        self.timed(StorageAction::Delete, self.inner.abort_unfinished(write)).await
     }
 
     async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {

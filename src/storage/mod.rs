@@ -29,7 +29,8 @@ pub use error::{ErrorKind, OptionalExt, Result, StorageError};
 pub use file::FileSlice;
 pub use key::StorageKey;
 pub use object::{
-    ByteRange, Capabilities, Change, ListEntry, ListPage, ListRequest, ObjectMeta, ReadStream, Shape, WriteOptions,
+    ByteRange, Capabilities, Change, ListEntry, ListPage, ListRequest, ObjectMeta, ReadStream, Shape, Unfinished,
+    UnfinishedPage, WriteOptions,
 };
 
 use async_trait::async_trait;
@@ -114,6 +115,19 @@ pub trait Storage: Send + Sync + 'static {
         let pages = stream::iter(prefixes).map(children);
         let pages = pages.map(|request| async move { self.list(&request).await });
         pages.buffered(LISTINGS_AT_ONCE).try_collect().await
+    }
+
+    /// Writes beneath `prefix/` that were begun and never finished or aborted, behind `after`, where the backend keeps what a
+    /// crash has left of them: no listing shows it, but it takes space. Those that are under way now are among them.
+    async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
+        let _ = (prefix, after);
+        Ok(UnfinishedPage::default())
+    }
+
+    /// Throws an unfinished write away. One that is gone is fine; one that is under way fails.
+    async fn abort_unfinished(&self, write: &Unfinished) -> Result<()> {
+        let _ = write;
+        Ok(())
     }
 
     /// Copies an object.

@@ -142,3 +142,23 @@ pub struct ListPage {
     /// Whether there is more behind the last entry. Never true with an empty page.
     pub more: bool,
 }
+
+/// A write that was begun and has not been finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// The key under which nothing is to be seen yet.
+    pub key: StorageKey,
+    /// The backend's name for the write; a key may have several.
+    pub id: String,
+    /// When it was begun, where the backend knows.
+    pub began: Option<SystemTime>,
+}
+
+/// A page of unfinished writes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnfinishedPage {
+    /// By key.
+    pub writes: Vec<Unfinished>,
+    /// Whether there may be more behind the last one.
+    pub more: bool,
+}

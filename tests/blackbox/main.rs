@@ -43,6 +43,7 @@ mod objects_requests;
 mod objects_runtime;
 mod objects_s3;
 mod objects_swift;
+mod objects_upkeep;
 mod objects_uploads;
 mod plugin_encrypted;
 mod plugin_mail;

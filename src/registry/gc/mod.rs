@@ -16,6 +16,7 @@
 mod content;
 
 mod mark;
+mod prune;
 mod report;
 mod revisions;
 mod sweep;

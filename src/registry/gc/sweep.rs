@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::prune::{delete_revisions, prune};
 use super::{Candidate, Candidates, Collection, GcEvent, GcOutcome, Result};
 use crate::oci::{Algorithm, Digest, RepositoryName, Tag};
 use crate::registry::Registry;
 use crate::registry::descriptors::DescriptorKey;
 use crate::registry::key::Sha256Key;
 use crate::registry::pages::{PAGE, Pages, linked_digest};
-use crate::registry::repositories::{FoundRepository, RepositoryWalk};
-use crate::storage::{ListEntry, ListRequest, OptionalExt, Shape, StorageKey, layout};
+use crate::registry::repositories::RepositoryWalk;
+use crate::storage::{ListEntry, OptionalExt, StorageKey, layout};
 
 /// The blobs that nothing needs, in order. They are listed once and remembered: what is deleted in the end is exactly what was
 /// reported, and a blob that arrives meanwhile is not among them.
@@ -88,8 +89,8 @@ impl Collection<'_> {
         delete_referrers(self.registry, repository, &gone).await?;
         let known: Vec<_> = names.iter().map(|(_, name)| DescriptorKey::manifest(repository, name)).collect();
         self.registry.descriptors.remove(&known).await;
-        for (_, name) in &names {
-            storage.delete_prefix(&layout::revision(repository, name)).await?;
+        delete_revisions(self.registry, repository, &gone).await?;
+        for name in gone {
             tracing::info!(repository = repository.as_str(), digest = name.as_str(), "deleted an untagged manifest");
         }
         self.registry.descriptors.remove(&known).await;
@@ -214,30 +215,4 @@ fn referrers_entry(entry: &ListEntry) -> Option<(Digest, Digest)> {
     let (algorithm, rest) = entry.name.split_once('/')?;
     let (hex, rest) = rest.split_once('/')?;
     Some((format!("{algorithm}:{hex}").parse().ok()?, linked_digest(rest)?))
-}
-
-/// Removes what is left of a repository that has neither manifests nor layers: the empty directories that keep it in the
-/// catalog, and the mark that its referrers were looked through.
-async fn prune(registry: &Registry, repository: &RepositoryName, found: &FoundRepository) -> Result<()> {
-    let manifests = is_empty(registry, layout::manifests(repository)).await?;
-    let layers = is_empty(registry, layout::layers(repository)).await?;
-    let storage = &registry.storage;
-    if manifests && found.manifests {
-        storage.delete_prefix(&layout::manifests(repository)).await?;
-    }
-    if layers && found.layers {
-        storage.delete_prefix(&layout::layers(repository)).await?;
-    }
-    if manifests && layers && found.referrers {
-        storage.delete_prefix(&layout::all_referrers(repository)).await?;
-    }
-    if found.uploads && is_empty(registry, layout::uploads(repository)).await? {
-        storage.delete_prefix(&layout::uploads(repository)).await?;
-    }
-    Ok(())
-}
-
-async fn is_empty(registry: &Registry, prefix: StorageKey) -> Result<bool> {
-    let request = ListRequest { prefix, after: None, limit: 1, shape: Shape::Subtree };
-    Ok(registry.storage.list(&request).await?.entries.is_empty())
 }

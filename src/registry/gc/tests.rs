@@ -24,6 +24,11 @@ async fn collect(storage: Arc<dyn Storage>, options: GcOptions) -> (Vec<String>,
     (lines, outcome)
 }
 
+/// A storage that is never cut off, near or far.
+fn whole(storage: &MemoryStorage, remote: bool) -> Arc<dyn Storage> {
+    Arc::new(CutStorage::new(storage.clone(), usize::MAX, remote))
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -32,7 +37,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_needed_stays_and_nothing_else(world in world::worlds(), delete_untagged: bool) {
+    fn what_is_needed_stays_and_nothing_else(world in world::worlds(), delete_untagged: bool, remote: bool) {
         block_on(async {
             let storage = MemoryStorage::new();
             world.store(&storage).await;
@@ -40,23 +45,23 @@ proptest! {
             let expected = Model::of(&world, &before, delete_untagged);
 
             let options = GcOptions { delete_untagged, ..GcOptions::default() };
-            let (dry_lines, dry) = collect(Arc::new(storage.clone()), GcOptions { dry_run: true, ..options }).await;
+            let (dry_lines, dry) = collect(whole(&storage, remote), GcOptions { dry_run: true, ..options }).await;
             assert_eq!(world::everything(&storage).await, before, "a dry run changes nothing");
 
-            let (lines, outcome) = collect(Arc::new(storage.clone()), options).await;
+            let (lines, outcome) = collect(whole(&storage, remote), options).await;
             assert_eq!(lines, dry_lines, "a dry run says what would happen");
             assert_eq!(outcome.as_ref().ok(), dry.as_ref().ok());
             assert_eq!(world::everything(&storage).await, expected.after);
             assert_eq!(outcome.unwrap().blobs, expected.blobs_deleted);
 
-            let (_, again) = collect(Arc::new(storage.clone()), options).await;
+            let (_, again) = collect(whole(&storage, remote), options).await;
             let again = again.unwrap();
             assert_eq!((again.blobs, again.manifests, again.layer_links), (0, 0, 0), "the job is done");
         });
     }
 
     #[test]
-    fn a_collection_that_is_cut_off_harms_nothing(world in world::worlds(), delete_untagged: bool, after in 0..40_usize) {
+    fn a_collection_that_is_cut_off_harms_nothing(world in world::worlds(), delete_untagged: bool, remote: bool, after in 0..40_usize) {
         block_on(async {
             let storage = MemoryStorage::new();
             world.store(&storage).await;
@@ -64,12 +69,12 @@ proptest! {
             let expected = Model::of(&world, &before, delete_untagged);
             let options = GcOptions { delete_untagged, ..GcOptions::default() };
 
-            let _ = collect(Arc::new(CutStorage::new(storage.clone(), after)), options).await;
+            let _ = collect(Arc::new(CutStorage::new(storage.clone(), after, remote)), options).await;
             let between = world::everything(&storage).await;
             assert!(expected.after.is_subset(&between), "what is needed is still there");
             assert!(world.dangling(&between).is_subset(&world.dangling(&before)), "nothing dangles that did not");
 
-            let (_, outcome) = collect(Arc::new(storage.clone()), options).await;
+            let (_, outcome) = collect(whole(&storage, remote), options).await;
             assert!(outcome.is_ok());
             assert_eq!(world::everything(&storage).await, expected.after, "running it again finishes the job");
         });

@@ -48,6 +48,32 @@ async fn another_process_goes_on_where_the_first_one_stopped() {
 }
 
 #[tokio::test]
+async fn what_one_process_remembers_never_hides_what_another_one_added() {
+    let long = vec![b'x'; 600 << 10];
+    for storage in storages() {
+        let (here, there, repository) = (registry(&storage), registry(&storage), name("a"));
+        for (first, second) in [(&b"first "[..], &b"second"[..]), (b"first ", &long), (&long, b"second")] {
+            let whole = [first, second].concat();
+            // Begun here, continued there, and here again by a client that says neither where it stands nor how long it is.
+            let UploadStatus { id, .. } = here.start_upload(&repository, None).await.unwrap();
+            there.append_upload(&repository, &id, None, chunked(first)).await.unwrap();
+            let status = here.append_upload(&repository, &id, None, chunked(second)).await.unwrap();
+            assert_eq!(status.offset, whole.len() as u64);
+            there.finish_upload(&repository, &id, None, body(b""), &sha256(&whole)).await.unwrap();
+            assert_eq!(content_of(&here, &repository, &sha256(&whole)).await, whole);
+            // Begun here, continued there, and closed here with the rest.
+            let whole = [&whole, first].concat();
+            let UploadStatus { id, .. } = here.start_upload(&repository, None).await.unwrap();
+            here.append_upload(&repository, &id, None, body(first)).await.unwrap();
+            there.append_upload(&repository, &id, None, body(second)).await.unwrap();
+            here.finish_upload(&repository, &id, None, body(first), &sha256(&whole)).await.unwrap();
+            assert_eq!(content_of(&there, &repository, &sha256(&whole)).await, whole);
+        }
+        assert!(!staged(&here, &repository).await);
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_arrived_before_the_client_went_away_are_kept() {
     for storage in storages() {
         let (registry, repository) = (registry(&storage), name("a"));

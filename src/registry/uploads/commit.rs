@@ -1,10 +1,9 @@
 //! The end of an upload: the digest is checked, and the blob becomes visible.
 
-use bytes::{Bytes, BytesMut};
 use futures_util::TryStreamExt as _;
 
 use super::BlobBody;
-use super::ingest::gather;
+use super::ingest::{Head, head};
 use super::session::Session;
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::registry::blobs::{Blob, BlobSource};
@@ -12,68 +11,58 @@ use crate::registry::{Error, Result};
 use crate::storage::ByteRange;
 
 /// A blob up to this size that arrives in one request is held in memory and written in one go, without being staged.
-const SMALL_BLOB_BYTES_MAX: u64 = 256 << 10;
+pub(super) const SMALL_BLOB_BYTES_MAX: u64 = 256 << 10;
 
 impl Session {
     /// Takes the last bytes, checks the digest and commits.
     pub(super) async fn finish(&mut self, body: BlobBody, digest: &Digest) -> Result<Blob> {
-        let small = self.offset == 0 && body.bytes_expected.is_some_and(|bytes| bytes <= SMALL_BLOB_BYTES_MAX);
-        let source = if small {
-            BlobSource::Bytes(self.take_small(body).await?)
-        } else {
+        let finished = self.try_finish(body, digest).await;
+        // A failing backend leaves the upload as it is, for the client to try again; a wrong digest never gets right.
+        if matches!(finished, Ok(_) | Err(Error::DigestMismatch { .. })) {
+            self.discard().await;
+        }
+        finished
+    }
+
+    async fn try_finish(&mut self, body: BlobBody, digest: &Digest) -> Result<Blob> {
+        if let Some(body) = self.take_small(body).await? {
             self.append(body).await?;
             self.read_staged_or_placed(digest).await?;
-            match self.staged() {
-                parts if parts.is_empty() => BlobSource::Bytes(Bytes::new()),
-                parts => BlobSource::Staged(parts),
-            }
+        }
+        let source = match self.staged() {
+            parts if parts.is_empty() => BlobSource::Bytes(self.inline.clone()),
+            parts => BlobSource::Staged(parts),
         };
         let found = match self.hashes.digest(digest.algorithm()) {
             Some(found) => found,
             None => self.hash_again(&source, digest.algorithm()).await?,
         };
-        let canonical = self.hashes.canonical();
-        let committed = if found == *digest {
-            self.registry
-                .commit_blob(&self.repository, source, self.offset, &canonical, digest)
-                .await
-                .map(|()| Blob { canonical, size: self.offset })
-        } else {
-            Err(Error::DigestMismatch { expected: digest.clone(), found })
-        };
-        // A failing backend leaves the upload as it is, for the client to try again; a wrong digest never gets right.
-        if matches!(committed, Ok(_) | Err(Error::DigestMismatch { .. })) {
-            self.registry.clone().discard_upload(&self.repository, &self.id).await;
+        if found != *digest {
+            return Err(Error::DigestMismatch { expected: digest.clone(), found });
         }
-        committed
+        let canonical = self.hashes.canonical();
+        self.registry.commit_blob(&self.repository, source, self.offset, &canonical, digest).await?;
+        Ok(Blob { canonical, size: self.offset })
     }
 
-    /// Holds a small body in memory.
-    async fn take_small(&mut self, mut body: BlobBody) -> Result<Bytes> {
-        let expected = body.bytes_expected.unwrap_or_default();
-        let mut pieces = Vec::new();
-        loop {
-            let more = gather(&mut body, SMALL_BLOB_BYTES_MAX as usize).await?;
-            if more.is_empty() {
-                break;
-            }
-            pieces.extend(more);
-            self.offset = pieces.iter().map(|piece| piece.len() as u64).sum();
-            if self.offset > expected {
-                return Err(Error::Body("it is longer than its Content-Length".to_owned()));
+    /// Holds a small body in memory, with everything that came before it; gives any other body back.
+    async fn take_small(&mut self, body: BlobBody) -> Result<Option<BlobBody>> {
+        let Some(_place) = self.registry.uploads.small().filter(|_| self.is_in_memory()) else { return Ok(Some(body)) };
+        let expected = body.bytes_expected;
+        match head(body, SMALL_BLOB_BYTES_MAX as usize).await? {
+            Head::Longer(body) => Ok(Some(body)),
+            Head::Whole(pieces) => {
+                self.read_staged().await?;
+                let before = self.offset;
+                self.add_inline(pieces).await;
+                match expected {
+                    Some(bytes) if self.offset - before > bytes => {
+                        Err(Error::Body("it is longer than its Content-Length".to_owned()))
+                    }
+                    _ => Ok(None),
+                }
             }
         }
-        self.hashes = self.hashes.clone().update(pieces.clone()).await;
-        Ok(match pieces.len() {
-            1 => pieces.remove(0),
-            _ => pieces
-                .iter()
-                .fold(BytesMut::new(), |mut whole, piece| {
-                    whole.extend_from_slice(piece);
-                    whole
-                })
-                .freeze(),
-        })
     }
 
     /// The digest under an algorithm that nobody announced: the bytes are read once more.

@@ -1,7 +1,7 @@
 //! From the network into storage: gather a piece, then hash and write it while the next one arrives.
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream};
 
 use super::BlobBody;
 use super::hashes::Hashes;
@@ -18,6 +18,45 @@ pub(super) struct Ingested {
     pub ended: bool,
 }
 
+/// A body that has been begun.
+pub(super) enum Head {
+    /// All of it: it is short.
+    Whole(Vec<Bytes>),
+    /// As it was: it is longer, or broken off.
+    Longer(BlobBody),
+}
+
+/// Holds a body in memory, if it has no more than `bytes_max` bytes.
+///
+/// # Errors
+/// [`Error::Body`] when the client went away and nothing arrived before that.
+pub(super) async fn head(mut body: BlobBody, bytes_max: usize) -> Result<Head> {
+    if body.bytes_expected.is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Ok(Head::Longer(body));
+    }
+    let pieces = gather(&mut body, bytes_max + 1).await?;
+    let behind = if pieces.iter().map(Bytes::len).sum::<usize>() > bytes_max {
+        body.stream
+    } else {
+        match gather(&mut body, 1).await {
+            Err(Error::Body(reason)) => stream::once(async { Err(reason) }).boxed(),
+            Err(error) => return Err(error),
+            // It had ended.
+            Ok(_) => return Ok(Head::Whole(pieces)),
+        }
+    };
+    let stream = stream::iter(pieces.into_iter().map(Ok)).chain(behind).boxed();
+    Ok(Head::Longer(BlobBody { stream, bytes_expected: body.bytes_expected }))
+}
+
+/// Pieces as one.
+pub(super) fn joined(mut pieces: Vec<Bytes>) -> Bytes {
+    match pieces.len() {
+        1 => pieces.remove(0),
+        _ => pieces.concat().into(),
+    }
+}
+
 /// The next piece of a body: whatever has arrived, up to `bytes_max` and the frame that crosses it. Empty at the end.
 ///
 /// # Errors
@@ -32,7 +71,7 @@ pub(super) async fn gather(body: &mut BlobBody, bytes_max: usize) -> Result<Vec<
             }
             // What arrived before the failure is used; the stream tells of it again, or ends, and then the length is short.
             Some(Err(_)) if bytes > 0 => {
-                body.stream = futures_util::stream::once(async { Err("the client went away".to_owned()) }).boxed();
+                body.stream = stream::once(async { Err("the client went away".to_owned()) }).boxed();
                 break;
             }
             Some(Err(reason)) => return Err(Error::Body(reason)),

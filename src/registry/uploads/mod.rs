@@ -2,34 +2,42 @@
 //!
 //! Everything that an upload is lies in storage: its bytes so far, and beside them a small state object (how many, and the
 //! state of the hashes), so that any process that sees the storage can go on with it. Bytes are hashed once, as they arrive,
-//! and nothing is visible before the digest has been checked. A process that dies leaves an upload that stands where its last
+//! and nothing is visible before the digest has been checked. What a process remembers besides only saves requests. A process that dies leaves an upload that stands where its last
 //! state says; what came after that is cut off when the upload goes on.
 
+mod append;
 mod commit;
 mod hashes;
 mod id;
 mod ingest;
 mod purge;
+mod remembered;
 mod running;
 mod schedule;
 mod session;
+mod shortcut;
 mod state;
+mod unfinished;
 
 pub use id::{UploadId, UploadIdError};
 pub use purge::{PurgeOutcome, PurgedUpload};
 pub(super) use running::Running;
 pub use schedule::PurgeSchedule;
+pub use unfinished::UnfinishedOutcome;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+use self::hashes::Hashes;
+use self::remembered::Remembered;
 use self::session::Session;
+use self::shortcut::First;
 use self::state::UploadState;
 use super::{Blob, Error, Registry, Result};
 use crate::oci::{Algorithm, Digest, RepositoryName};
-use crate::storage::{OptionalExt, WriteOptions, layout};
+use crate::storage::{OptionalExt, StorageKey, WriteOptions, layout};
 
 /// The bytes of a request, as they arrive. An error ends the stream: the client went away.
 pub struct BlobBody {
@@ -57,15 +65,23 @@ impl Registry {
         algorithm: Option<Algorithm>,
     ) -> Result<UploadStatus> {
         let id = UploadId::fresh();
+        self.store_upload_start(repository, &id).await?;
+        let algorithm = algorithm.filter(|algorithm| *algorithm != Algorithm::CANONICAL);
+        if algorithm.is_some() {
+            let state = UploadState::new(algorithm);
+            self.save_upload_state(repository, &id, &state, WriteOptions::default()).await?;
+        }
+        if self.storage.capabilities().remote {
+            self.uploads.remember(&id, Remembered::fresh(Hashes::fastest(algorithm), algorithm.is_some()));
+        }
+        Ok(UploadStatus { id, offset: 0 })
+    }
+
+    async fn store_upload_start(&self, repository: &RepositoryName, id: &UploadId) -> Result<()> {
         let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
         let options = WriteOptions { volatile: true, ..WriteOptions::default() };
         let started_at = layout::upload_started_at(repository, id.as_str());
-        self.storage.put(&started_at, Bytes::from(now.to_string()), options).await?;
-        if let Some(algorithm) = algorithm.filter(|algorithm| *algorithm != Algorithm::CANONICAL) {
-            let state = UploadState::new(Some(algorithm));
-            self.save_upload_state(repository, &id, &state).await?;
-        }
-        Ok(UploadStatus { id, offset: 0 })
+        Ok(self.storage.put(&started_at, Bytes::from(now.to_string()), options).await?)
     }
 
     /// Where an upload stands.
@@ -73,7 +89,7 @@ impl Registry {
     /// # Errors
     /// [`Error::UploadUnknown`] when it has ended or never was in this repository.
     pub async fn upload_status(&self, repository: &RepositoryName, id: &UploadId) -> Result<UploadStatus> {
-        let state = self.load_upload_state(repository, id).await?;
+        let state = self.load_upload_state(repository, id, false).await?;
         Ok(UploadStatus { id: id.clone(), offset: state.offset })
     }
 
@@ -89,10 +105,18 @@ impl Registry {
         at: Option<u64>,
         body: BlobBody,
     ) -> Result<UploadStatus> {
-        let mut session = Session::open(self.clone(), repository, id).await?;
-        session.expect_offset(at)?;
+        let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         // The task outlives the request: a client that goes away must not take with it what it has already sent.
-        let appended = tokio::spawn(async move { session.append(body).await.map(|()| session.status()) });
+        let appended = tokio::spawn(async move {
+            let body = match Session::append_first(&registry, &repository, &id, at, body).await? {
+                First::Done(status) => return Ok(status),
+                First::NotDone(body) => body,
+            };
+            let begun_here = registry.uploads.recall(&id).is_some_and(|remembered| remembered.is_fresh());
+            let mut session = Session::open_begun(registry, &repository, &id, begun_here).await?;
+            session.expect_offset(at)?;
+            session.append(body).await.map(|()| session.status())
+        });
         joined(appended.await)
     }
 
@@ -108,8 +132,7 @@ impl Registry {
         body: BlobBody,
         digest: &Digest,
     ) -> Result<Blob> {
-        let mut session = Session::open(self.clone(), repository, id).await?;
-        session.expect_offset(at)?;
+        let (mut session, body) = Session::open_to_close(self.clone(), repository, id, at, body, digest).await?;
         let digest = digest.clone();
         joined(tokio::spawn(async move { session.finish(body, &digest).await }).await)
     }
@@ -124,13 +147,17 @@ impl Registry {
         body: BlobBody,
         digest: &Digest,
     ) -> Result<Blob> {
-        let status = self.start_upload(repository, Some(digest.algorithm())).await?;
-        let pushed = self.finish_upload(repository, &status.id, None, body, digest).await;
-        if pushed.is_err() {
-            // Nobody was told the id, so nobody can go on with it.
-            self.clone().discard_upload(repository, &status.id).await;
-        }
-        pushed
+        let mut session = Session::nameless(self.clone(), repository, digest.algorithm())?;
+        let digest = digest.clone();
+        let pushed = tokio::spawn(async move {
+            let pushed = session.finish(body, &digest).await;
+            if pushed.is_err() {
+                // Nobody was told the id, so nobody can go on with it.
+                session.discard().await;
+            }
+            pushed
+        });
+        joined(pushed.await)
     }
 
     /// Ends an upload and throws away what it has.
@@ -147,12 +174,23 @@ impl Registry {
 
     /// Removes what is left of an upload that has ended, in the background: deleting a file that is just being written out
     /// waits for that, and the client need not. A failure costs only space until the next purge.
-    async fn discard_upload(self: Arc<Self>, repository: &RepositoryName, id: &UploadId) {
+    ///
+    /// `known` are its keys, if they are all that is to be removed.
+    async fn discard_upload(
+        self: Arc<Self>,
+        repository: &RepositoryName,
+        id: &UploadId,
+        known: Option<Vec<StorageKey>>,
+    ) {
         let ended = self.uploads.end(id);
         let place = self.uploads.removal();
         let (in_background, prefix) = (place.is_some(), layout::upload(repository, id.as_str()));
         let removal = async move {
-            if let Err(error) = self.storage.delete_prefix(&prefix).await {
+            let removed = match &known {
+                Some(keys) => self.storage.delete(keys).await,
+                None => self.storage.delete_prefix(&prefix).await,
+            };
+            if let Err(error) = removed {
                 tracing::warn!(%error, "an upload's remains could not be removed: the upload purge will");
             }
             drop((ended, place));
@@ -164,13 +202,19 @@ impl Registry {
         }
     }
 
-    async fn load_upload_state(&self, repository: &RepositoryName, id: &UploadId) -> Result<UploadState> {
+    async fn load_upload_state(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        begun_here: bool,
+    ) -> Result<UploadState> {
         if self.uploads.has_ended(id) {
             return Err(Error::UploadUnknown);
         }
         let key = layout::upload_state(repository, id.as_str());
         let state = match self.storage.get(&key, state::STATE_BYTES_MAX).await.optional()? {
             Some(content) => UploadState::decode(&content),
+            None if begun_here => Some(UploadState::new(None)),
             None => {
                 let started_at = layout::upload_started_at(repository, id.as_str());
                 self.storage.stat(&started_at).await.optional()?.map(|_| UploadState::new(None))
@@ -179,9 +223,15 @@ impl Registry {
         state.ok_or(Error::UploadUnknown)
     }
 
-    async fn save_upload_state(&self, repository: &RepositoryName, id: &UploadId, state: &UploadState) -> Result<()> {
+    async fn save_upload_state(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        state: &UploadState,
+        options: WriteOptions,
+    ) -> Result<()> {
         let key = layout::upload_state(repository, id.as_str());
-        let options = WriteOptions { volatile: true, ..WriteOptions::default() };
+        let options = WriteOptions { volatile: true, ..options };
         Ok(self.storage.put(&key, state.encode(), options).await?)
     }
 }

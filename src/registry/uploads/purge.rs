@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::UploadId;
+use super::{UnfinishedOutcome, UploadId};
 use crate::oci::RepositoryName;
 use crate::registry::pages::Pages;
 use crate::registry::repositories::RepositoryWalk;
@@ -21,6 +21,8 @@ pub struct PurgeOutcome {
     pub kept: u64,
     /// Uploads that could not be looked at or removed.
     pub failed: u64,
+    /// What crashes have left of writes in a storage that keeps it; nothing where that can't be listed.
+    pub unfinished: UnfinishedOutcome,
 }
 
 /// An upload that a purge has removed, would have in a dry run, or could not.
@@ -78,6 +80,14 @@ impl Registry {
                     report(&PurgedUpload { repository: &repository, id: &entry.name, started, failed });
                 }
             }
+        }
+        match self.purge_unfinished(age, dry_run).await {
+            Ok(unfinished) => outcome.unfinished = unfinished,
+            Err(error) => tracing::warn!(
+                %error,
+                "what crashes have left of writes can't be looked for; allow it (s3:ListBucketMultipartUploads, \
+                 s3:AbortMultipartUpload; oss:ListMultipartUploads, oss:AbortMultipartUpload), or let the store expire it"
+            ),
         }
         Ok(outcome)
     }

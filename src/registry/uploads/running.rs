@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::UploadId;
-use super::hashes::Hashes;
+use super::commit::SMALL_BLOB_BYTES_MAX;
+use super::remembered::{Memory, Remembered};
 
 /// A piece is never smaller than this: below it the cost per piece counts more than its bytes.
 const PIECE_BYTES_MIN: u64 = 64 << 10;
@@ -16,10 +16,8 @@ const PIECE_BYTES_MAX: u64 = 1 << 20;
 /// How many pieces an upload holds at once: one that arrives while the one before it is hashed and written.
 const PIECES_IN_FLIGHT: u64 = 2;
 
-/// Of how many uploads the hashes are remembered between two requests, at about 300 bytes each, and for how long: what is
-/// forgotten costs a second reading, no more.
-const REMEMBERED_MAX: u64 = 10_000;
-const REMEMBERED_FOR: Duration = Duration::from_secs(3600);
+/// How many small bodies are held whole in memory at once, however much memory there is.
+const SMALL_MAX: u64 = 10_000;
 
 /// How many uploads that have ended are removed in the background at once; beyond that a request waits for its own, so that
 /// removing never falls behind ending.
@@ -31,33 +29,33 @@ pub(in crate::registry) struct Running {
     /// Ended, but not removed from storage yet.
     ended: Arc<Mutex<HashSet<UploadId>>>,
     removals: Arc<Semaphore>,
+    small: Arc<Semaphore>,
     buffer_bytes_max: u64,
-    /// Hashes that can't be stored, with the offset up to which they go.
-    hashes: moka::sync::Cache<UploadId, (u64, Hashes)>,
+    memory: Memory,
 }
 
 impl Running {
     pub(in crate::registry) fn new(buffer_bytes_max: u64) -> Self {
-        let hashes = moka::sync::Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(REMEMBERED_FOR).build();
         let removals = Arc::new(Semaphore::new(REMOVALS_MAX));
-        Self { busy: Arc::default(), ended: Arc::default(), removals, buffer_bytes_max, hashes }
+        let small = (buffer_bytes_max / SMALL_BLOB_BYTES_MAX).clamp(1, SMALL_MAX);
+        let small = Arc::new(Semaphore::new(small as usize));
+        Self { busy: Arc::default(), ended: Arc::default(), removals, small, buffer_bytes_max, memory: Memory::new() }
     }
 
-    /// Keeps the hashes of an upload for its next request.
-    pub(super) fn remember(&self, id: &UploadId, offset: u64, hashes: &Hashes) {
-        self.hashes.insert(id.clone(), (offset, hashes.clone()));
+    /// Keeps an upload as it is now for its next request.
+    pub(super) fn remember(&self, id: &UploadId, upload: Remembered) {
+        self.memory.remember(id, upload);
     }
 
-    /// The hashes of an upload, if they go exactly as far as it does. An offset never comes twice with other bytes: the stored
-    /// one only grows, whichever process writes it.
-    pub(super) fn recall(&self, id: &UploadId, offset: u64) -> Option<Hashes> {
-        self.hashes.get(id).filter(|(reached, _)| *reached == offset).map(|(_, hashes)| hashes)
+    /// An upload as this process has left it. Another one may have gone on with it.
+    pub(super) fn recall(&self, id: &UploadId) -> Option<Remembered> {
+        self.memory.recall(id)
     }
 
     /// Ends an upload: from now on nobody can go on with it. As long as the answer lives, it counts as unknown although
     /// something of it may still be stored.
     pub(super) fn end(&self, id: &UploadId) -> Listed {
-        self.hashes.invalidate(id);
+        self.memory.forget(id);
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
         Listed { list: self.ended.clone(), id: id.clone() }
     }
@@ -72,10 +70,21 @@ impl Running {
         self.removals.clone().try_acquire_owned().ok()
     }
 
+    /// A place for a small body that is held in memory until it is whole; `None` when the memory is spent, and then it is staged
+    /// like any other.
+    pub(super) fn small(&self) -> Option<OwnedSemaphorePermit> {
+        self.small.clone().try_acquire_owned().ok()
+    }
+
     /// Takes an upload for one request; `None` while another request has it.
     pub(super) fn take(&self, id: &UploadId) -> Option<Listed> {
         let fresh = self.busy.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
         fresh.then(|| Listed { list: self.busy.clone(), id: id.clone() })
+    }
+
+    /// Whether a request of this process has an upload now.
+    pub(super) fn is_busy(&self, id: &UploadId) -> bool {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
     /// How large a piece may be now. The more uploads there are, the smaller each one's pieces, so that the sum stays bounded.

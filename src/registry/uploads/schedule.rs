@@ -66,8 +66,8 @@ impl PurgeSchedule {
         };
         match registry.purge_uploads(self.age, self.dry_run, &mut report).await {
             Ok(outcome) => {
-                let super::PurgeOutcome { purged, kept, failed } = outcome;
-                tracing::info!(purged, kept, failed, "upload purge finished");
+                let super::PurgeOutcome { purged, kept, failed, unfinished } = outcome;
+                tracing::info!(purged, kept, failed, unfinished = unfinished.purged, "upload purge finished");
             }
             Err(error) => tracing::error!(%error, "the upload purge failed; it is tried again after the interval"),
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::hashes::{Hashes, SavedHashes};
 use crate::oci::Algorithm;
 
-/// A state larger than this is none of ours: even 10,000 parts stay below it.
+/// A state larger than this is none of ours: 10,000 parts stay below it, and so do the bytes of a small upload.
 pub(super) const STATE_BYTES_MAX: u64 = 1 << 20;
 
 /// The stored state: JSON, written whole each time.
@@ -19,12 +19,37 @@ pub(super) struct UploadState {
     /// The names of the pieces, in order, where storage can't append; empty where it can.
     #[serde(default)]
     pub parts: Vec<String>,
+    /// All bytes so far, in base64, of a small upload on a remote backend: one object is cheaper there than two. Then there are
+    /// no parts.
+    #[serde(default, with = "text", skip_serializing_if = "Bytes::is_empty")]
+    pub inline: Bytes,
+    /// Of a state that had to be the first one: a random name of who wrote it. An attempt whose answer was lost is known by it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub first_by: String,
+}
+
+mod text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
+    }
 }
 
 impl UploadState {
     /// Of an upload that has no bytes yet.
     pub(super) fn new(algorithm: Option<Algorithm>) -> Self {
-        Self { offset: 0, hashes: Hashes::new(algorithm).save(), parts: Vec::new() }
+        let hashes = Hashes::new(algorithm).save();
+        Self { offset: 0, hashes, parts: Vec::new(), inline: Bytes::new(), first_by: String::new() }
     }
 
     pub(super) fn encode(&self) -> Bytes {
@@ -36,7 +61,8 @@ impl UploadState {
     pub(super) fn decode(content: &[u8]) -> Option<Self> {
         let state: Self = serde_json::from_slice(content).ok()?;
         Hashes::restore(&state.hashes)?;
-        Some(state)
+        let fits = state.inline.is_empty() || state.parts.is_empty() && state.inline.len() as u64 == state.offset;
+        fits.then_some(state)
     }
 }
 
@@ -52,6 +78,9 @@ mod tests {
             assert_eq!(UploadState::decode(&state.encode()), Some(state.clone()));
             let torn = state.encode();
             assert_eq!(UploadState::decode(&torn[..torn.len() - 1]), None);
+            let small = UploadState { offset: 3, inline: Bytes::from_static(b"abc"), ..UploadState::new(algorithm) };
+            assert_eq!(UploadState::decode(&small.encode()), Some(small.clone()));
+            assert_eq!(UploadState::decode(&UploadState { offset: 4, ..small }.encode()), None);
         }
     }
 

@@ -56,6 +56,7 @@ pub(super) fn open(config: &Gcs, mut network: Network) -> Result<Store, OpenErro
         },
         place: format!("the GCS bucket {}{shown}", config.bucket),
         urls: Some(Arc::new(OperatorUrls::new(operator.clone()))),
+        begun: None,
         keys: KEYS,
         operator,
         client,

@@ -11,9 +11,11 @@ mod deleting;
 mod diagnosis;
 mod gcs;
 mod guard;
+mod multipart;
 mod network;
 mod oss;
 mod s3;
+mod signing;
 mod swift;
 mod transport;
 mod trouble;
@@ -28,7 +30,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
-use super::opendal::{Explain, OpendalOptions, OpendalStorage, SignUrl};
+use super::opendal::{BegunWrites, Explain, OpendalOptions, OpendalStorage, PartMemory, SignUrl};
 use super::probe::{self, Depth, Explained, FetchUrl, Findings, Outcome, Step};
 use super::{Result as StorageResult, Storage, StorageError};
 use crate::config::storage::{Driver, Requests};
@@ -65,6 +67,7 @@ pub struct Store {
     options: OpendalOptions,
     place: String,
     urls: Option<Arc<dyn SignUrl>>,
+    begun: Option<Arc<dyn BegunWrites>>,
     keys: Keys,
     client: reqwest::Client,
     own: Option<Arc<dyn Own>>,
@@ -97,6 +100,13 @@ impl Store {
             Driver::Swift(config) => Some(swift::open(config, &network)),
             _ => None,
         }
+    }
+
+    /// With so much memory for parts of objects on their way to the store, all of them together.
+    #[must_use]
+    pub fn with_part_memory(mut self, bytes_max: u64) -> Self {
+        self.options.part_memory = PartMemory::new(bytes_max);
+        self
     }
 
     /// Where the data lies, for people.
@@ -136,6 +146,7 @@ impl Store {
             conditional_put: Some(findings.conditional_put),
             urls: self.urls.clone().filter(|_| findings.urls),
             explain,
+            begun: self.begun.clone(),
             ..self.options.clone()
         };
         let storage = OpendalStorage::new(self.operator.clone(), self.name, options.clone());

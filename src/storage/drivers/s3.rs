@@ -7,7 +7,9 @@ use ::opendal::Operator;
 use ::opendal::services;
 
 use super::diagnosis::Keys;
+use super::multipart::MultipartUploads;
 use super::network::Network;
+use super::signing::S3Signer;
 use super::transport::ClientOptions;
 use super::urls::OperatorUrls;
 use super::{OpenError, Store};
@@ -33,6 +35,9 @@ pub(super) fn open(config: &S3, network: &Network) -> Result<Store, OpenError> {
         Ok(network.carry(operator, &client, None))
     };
     let own = operator(&endpoint)?;
+    let signer = Arc::new(S3Signer::new(config, &endpoint.region, client.clone()));
+    let transporter = network.way(&client, Some(signer));
+    let begun = MultipartUploads::new(transporter, bucket_url(config, &endpoint), &config.rootdirectory);
     let public = match config.redirectendpoint.as_str() {
         "" => own.clone(),
         text => operator(&public_endpoint(config, &endpoint, text)?)?,
@@ -47,10 +52,19 @@ pub(super) fn open(config: &S3, network: &Network) -> Result<Store, OpenError> {
         options: opendal_options(config, network),
         place: format!("the S3 bucket {shown} (region {})", endpoint.region),
         urls: Some(Arc::new(OperatorUrls::new(public))),
+        begun: Some(Arc::new(begun)),
         keys: KEYS,
         client,
         own: None,
     })
+}
+
+fn bucket_url(config: &S3, endpoint: &S3Endpoint) -> String {
+    let Address { scheme, authority, path } = &endpoint.address;
+    match endpoint.virtual_host {
+        true => format!("{scheme}://{}.{authority}{path}", config.bucket),
+        false => format!("{}/{}", endpoint.address.url(), config.bucket),
+    }
 }
 
 fn builder(config: &S3, endpoint: &S3Endpoint) -> services::S3 {

@@ -34,7 +34,7 @@ pub(super) async fn copy(client: &Arc<Client>, from: &StorageKey, to: &StorageKe
     let (source, target) = (client.path("copy", from)?, client.path("copy", to)?);
     let options = || options::CopyOptions {
         // The source is an object that nobody writes again, so what was just seen of it holds.
-        source_content_length_hint: can.copy_can_multi.then_some(size),
+        source_content_length_hint: Some(size),
         concurrent: if in_parts { how.concurrent.get() } else { 1 },
         chunk: in_parts.then(|| part_bytes(how.part_bytes as u64, size) as usize),
         ..Default::default()

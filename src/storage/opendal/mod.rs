@@ -11,9 +11,11 @@
 //! The `fs` service is for tests and comparison, [`super::local`] is the real thing: through OpenDAL, directories are not made
 //! durable and empty ones stay behind (no listing shows them). It must be given an `atomic_write_dir` outside its root.
 
+mod begun;
 mod client;
 mod compose;
 mod list;
+mod memory;
 mod quirks;
 mod reader;
 mod writer;
@@ -29,8 +31,11 @@ use futures_util::StreamExt;
 
 use super::{
     ByteRange, Capabilities, ErrorKind, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Shape, Storage,
-    StorageError, StorageKey, WriteOptions, Writer,
+    StorageError, StorageKey, Unfinished, UnfinishedPage, WriteOptions, Writer,
 };
+pub use begun::{BegunWrite, BegunWrites, BegunWritesPage};
+pub use memory::PartMemory;
+
 use client::Client;
 pub use client::{TryLater, pause_before};
 use quirks::Quirks;
@@ -81,12 +86,16 @@ pub struct OpendalOptions {
     pub parts_max: usize,
     /// How many parts of one object are sent at a time. Each is held in memory until it has arrived.
     pub parts_concurrent: NonZeroUsize,
+    /// Memory for parts on their way, of all objects together.
+    pub part_memory: PartMemory,
     /// How objects are copied within the store.
     pub copies: CopyOptions,
     /// Whoever can sign URLs for clients, and was proved to do so.
     pub urls: Option<Arc<dyn SignUrl>>,
     /// Tells in a sentence what is behind a failure of the store, for the log.
     pub explain: Option<Explain>,
+    /// Whoever finds what crashes have left of writes, at services that keep it.
+    pub begun: Option<Arc<dyn BegunWrites>>,
 }
 
 /// Tells in a sentence what is behind a failure.
@@ -103,9 +112,11 @@ impl Default for OpendalOptions {
             part_bytes: 8 * 1024 * 1024,
             parts_max: 10_000,
             parts_concurrent: NonZeroUsize::MIN.saturating_add(1),
+            part_memory: PartMemory::default(),
             copies: CopyOptions::default(),
             urls: None,
             explain: None,
+            begun: None,
         }
     }
 }
@@ -224,6 +235,14 @@ impl Storage for OpendalStorage {
 
     async fn list(&self, request: &ListRequest) -> Result<ListPage> {
         list::page(&self.client, request).await
+    }
+
+    async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
+        begun::page(&self.client, prefix, after).await
+    }
+
+    async fn abort_unfinished(&self, write: &Unfinished) -> Result<()> {
+        begun::abort(&self.client, write).await
     }
 
     async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {

@@ -7,11 +7,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::client::Client;
+use super::memory::{Quota, Reserved};
 use crate::storage::{Result, StorageKey, Writer};
 
 /// How often the parts of an object get twice as large, before there are as many as a store takes: 10,000 parts of 10 MiB and
 /// more, which is what S3 takes, then hold 8 TiB.
 const PART_SIZES: usize = 10;
+/// Up to this size an object is written whatever else is under way: links, states, and what was in memory anyhow.
+const UNRESERVED_BYTES_MAX: usize = 512 << 10;
 /// What every object is said to be, as `distribution` says it: nobody but this server should read anything into it.
 const CONTENT_TYPE: &str = "application/octet-stream";
 
@@ -21,6 +24,9 @@ pub(super) struct PartWriter {
     if_absent: bool,
     held: Vec<Bytes>,
     held_bytes: usize,
+    /// Memory for parts, once this is more than a small object, and of that for the part that is held.
+    quota: Option<Quota>,
+    reserved: Option<Reserved>,
     parts: usize,
     size: u64,
     upload: Option<Upload>,
@@ -31,7 +37,8 @@ impl PartWriter {
         client.path("write", key)?;
         let if_absent = if_absent && client.quirks.conditional_put;
         let (client, key) = (Arc::clone(client), key.clone());
-        Ok(Self { client, key, if_absent, held: Vec::new(), held_bytes: 0, parts: 0, size: 0, upload: None })
+        let (quota, reserved, upload) = (None, None, None);
+        Ok(Self { client, key, if_absent, held: Vec::new(), held_bytes: 0, quota, reserved, parts: 0, size: 0, upload })
     }
 
     fn part_bytes(&self) -> usize {
@@ -41,7 +48,27 @@ impl PartWriter {
 
     fn take_held(&mut self) -> Buffer {
         self.held_bytes = 0;
+        if let Some(reserved) = self.reserved.take()
+            && let Some(last) = self.held.pop()
+        {
+            self.held.push(reserved.until_dropped(last));
+        }
         Buffer::from(std::mem::take(&mut self.held))
+    }
+
+    /// Adds to the part that is held; before it grows beyond a small object, waits for memory for all of it.
+    async fn hold(&mut self, piece: Bytes) {
+        if self.reserved.is_none() && self.held_bytes + piece.len() > UNRESERVED_BYTES_MAX {
+            let part_bytes = self.part_bytes();
+            let quota = match self.quota.take() {
+                Some(quota) => quota,
+                None => self.client.options.part_memory.quota(part_bytes).await,
+            };
+            self.reserved = Some(quota.reserve(part_bytes, self.client.options.call_time_max).await);
+            self.quota = Some(quota);
+        }
+        self.held_bytes += piece.len();
+        self.held.push(piece);
     }
 
     fn options(&self) -> options::WriteOptions {
@@ -106,8 +133,7 @@ impl Writer for PartWriter {
             while !piece.is_empty() {
                 let room = self.part_bytes() - self.held_bytes;
                 let taken = piece.split_to(piece.len().min(room));
-                self.held_bytes += taken.len();
-                self.held.push(taken);
+                self.hold(taken).await;
                 // A full part is sent only when more follows: an object of exactly one part is a single request.
                 if self.held_bytes == self.part_bytes() && !piece.is_empty() {
                     self.send().await?;

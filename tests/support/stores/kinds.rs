@@ -52,6 +52,7 @@ impl Kind {
                 fs::create_dir_all(bucket).expect("a directory");
                 command.args(["--quiet", "--access", ACCESS_KEY, "--secret", SECRET_KEY, "--region", region]);
                 command.args(["--port", &address.to_string()]);
+                command.arg("--access-log").arg(data.with_file_name("access.log"));
                 if let Some((certificate, key)) = certificate {
                     command.args(["--cert", &certificate, "--key", &key]);
                 }

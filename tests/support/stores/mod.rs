@@ -157,6 +157,11 @@ impl Store {
         self.kind.variables(self.address)
     }
 
+    /// How many requests the S3 store has answered.
+    pub fn answered(&self) -> usize {
+        fs::read_to_string(self.directory.path().join("access.log")).unwrap_or_default().lines().count()
+    }
+
     /// How many requests of each kind the OSS double has had.
     pub fn requests(&self) -> BTreeMap<String, u64> {
         let answer = Connection::open(self.address).send(&Request::get("/-/requests"));

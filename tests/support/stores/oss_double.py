@@ -206,7 +206,8 @@ class Handler(BaseHTTPRequestHandler):
     def route(self, key, query):
         copies, upload = "x-oss-copy-source" in self.headers, "uploadId" in query
         table = {
-            ("GET", key == ""): ("ListObjects", self.list),
+            ("GET", key == "" and "uploads" not in query): ("ListObjects", self.list),
+            ("GET", key == "" and "uploads" in query): ("ListMultipartUploads", self.list_uploads),
             ("POST", "delete" in query and key == ""): ("DeleteObjects", self.delete_many),
             ("POST", "uploads" in query): ("CreateMultipartUpload", self.begin),
             ("PUT", upload): ("UploadPart", self.part),
@@ -282,7 +283,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def begin(self, key, _query, _body):
         identity = uuid.uuid4().hex.upper()
-        self.bucket.uploads[identity] = (key, self.headers.get("Content-Type"), {})
+        self.bucket.uploads[identity] = (key, self.headers.get("Content-Type"), {}, time.time())
         inner = f"<Bucket>{self.bucket.name}</Bucket><Key>{escape(key)}</Key><UploadId>{identity}</UploadId>"
         self.answer_xml("InitiateMultipartUploadResult", inner)
 
@@ -298,7 +299,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, ETag=tag)
 
     def complete(self, key, query, body):
-        _, kind, parts = self.upload(query)
+        _, kind, parts, _ = self.upload(query)
         wanted = [(int(part.findtext("PartNumber")), part.findtext("ETag")) for part in ElementTree.fromstring(body).iter("Part")]
         if not wanted or wanted != sorted(wanted):
             raise Refused(400, "InvalidPartOrder", "The parts are not in order.")
@@ -316,6 +317,20 @@ class Handler(BaseHTTPRequestHandler):
         self.upload(query)
         del self.bucket.uploads[query["uploadId"]]
         self.answer(204)
+
+    def list_uploads(self, _key, query, _body):
+        prefix, most = query.get("prefix", ""), int(query.get("max-uploads", 1000))
+        marker = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+        with self.bucket.lock:
+            found = sorted((key, identity, began) for identity, (key, _, _, began) in self.bucket.uploads.items())
+        found = [upload for upload in found if upload[0].startswith(prefix) and upload[:2] > marker]
+        shown = lambda began: time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(began))
+        inner = "".join(
+            f"<Upload><Key>{escape(key)}</Key><UploadId>{identity}</UploadId><Initiated>{shown(began)}</Initiated></Upload>"
+            for key, identity, began in found[:most]
+        )
+        more = "true" if len(found) > most else "false"
+        self.answer_xml("ListMultipartUploadsResult", f"<IsTruncated>{more}</IsTruncated>{inner}")
 
     def list(self, _key, query, _body):
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")

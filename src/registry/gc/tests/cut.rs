@@ -14,11 +14,13 @@ use crate::storage::{
 pub(super) struct CutStorage {
     inner: MemoryStorage,
     deletions_left: AtomicUsize,
+    remote: bool,
 }
 
 impl CutStorage {
-    pub(super) fn new(inner: MemoryStorage, deletions_max: usize) -> Self {
-        Self { inner, deletions_left: AtomicUsize::new(deletions_max) }
+    /// `remote` makes it one to which the way is long.
+    pub(super) fn new(inner: MemoryStorage, deletions_max: usize, remote: bool) -> Self {
+        Self { inner, deletions_left: AtomicUsize::new(deletions_max), remote }
     }
 
     async fn delete_one(&self, key: &StorageKey) -> Result<()> {
@@ -39,7 +41,7 @@ impl Storage for CutStorage {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        Capabilities { remote: self.remote, ..self.inner.capabilities() }
     }
 
     async fn stat(&self, key: &StorageKey) -> Result<ObjectMeta> {

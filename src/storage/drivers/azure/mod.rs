@@ -66,6 +66,7 @@ pub(super) fn open(config: &Azure, mut network: Network) -> Result<Store, OpenEr
         options: network.opendal_options(),
         place: format!("the Azure container {} of {endpoint}", config.container),
         urls: urls.map(|urls| Arc::new(urls) as Arc<dyn SignUrl>),
+        begun: None,
         keys: KEYS,
         client,
         own: None,

@@ -9,8 +9,9 @@ use ::opendal::{Operator, services};
 
 use self::sign::{OssSigner, OssUrls};
 use super::diagnosis::Keys;
+use super::multipart::MultipartUploads;
 use super::network::Network;
-use super::transport::ClientOptions;
+use super::transport::{Authorize, ClientOptions};
 use super::{OpenError, Store};
 use crate::config::drivers::{Oss, OssStyle};
 use crate::storage::opendal::{OpendalOptions, SignUrl};
@@ -49,15 +50,26 @@ pub(super) fn open(config: &Oss, network: &Network) -> Result<Store, OpenError> 
         OssStyle::VirtualHost => format!("{} at {}", config.bucket, endpoint.address.url()),
         OssStyle::Path => format!("{}/{}", endpoint.address.url(), config.bucket),
     };
+    let (authorize, bucket) = (Some(Arc::clone(&signer) as Arc<dyn Authorize>), bucket_url(&told, &config.bucket));
+    let begun = MultipartUploads::new(network.way(&client, authorize), bucket, &config.rootdirectory);
     Ok(Store {
         name: "oss",
         operator: network.carry(operator, &client, Some(signer)),
         options: OpendalOptions { part_bytes: config.chunksize.as_usize(), ..network.opendal_options() },
         place: format!("the OSS bucket {shown} (region {})", endpoint.region),
+        begun: Some(Arc::new(begun)),
         // The service signs the host name too, which a domain of the bucket's own hides from the signer.
         urls: (endpoint.style != OssStyle::OwnDomain).then_some(urls),
         keys: KEYS,
         client,
         own: None,
     })
+}
+
+/// Where OpenDAL's own requests go before they are signed: a bucket stands in the host's name.
+fn bucket_url(told: &str, bucket: &str) -> String {
+    match told.split_once("://") {
+        Some((scheme, rest)) => format!("{scheme}://{bucket}.{rest}"),
+        None => format!("https://{bucket}.{told}"),
+    }
 }

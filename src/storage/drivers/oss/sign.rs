@@ -6,23 +6,20 @@ use std::time::Duration;
 
 use ::opendal::{Error, ErrorKind, Result};
 use async_trait::async_trait;
-use bytes::Bytes;
 use http::header::{DATE, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{Request, Uri};
 use reqsign_aliyun_oss::{
     Credential, DefaultCredentialProvider, RequestSigner, SigningVersion, StaticCredentialProvider,
 };
-use reqsign_core::{Context, FileRead, HttpSend, OsEnv, Signer};
+use reqsign_core::Signer;
 
-use super::super::transport::{Authorize, reasons};
+use super::super::signing;
+use super::super::transport::Authorize;
 use super::super::urls::{CONTENT_TYPE, escaped};
 use crate::config::drivers::{Oss, OssEndpoint, OssStyle};
 use crate::storage::opendal::SignUrl;
-
-/// A file of credentials larger than this is none.
-const CREDENTIALS_BYTES_MAX: u64 = 1 << 20;
 
 /// Signs requests, and sends them where the bucket really is.
 pub(super) struct OssSigner {
@@ -33,7 +30,7 @@ pub(super) struct OssSigner {
 
 impl OssSigner {
     pub(super) fn new(config: &Oss, endpoint: &OssEndpoint, client: reqwest::Client) -> Self {
-        let context = Context::new().with_file_read(Files).with_env(OsEnv).with_http_send(Client(client));
+        let context = signing::context(client);
         let request_signer = RequestSigner::new(&config.bucket)
             .with_signing_version(SigningVersion::V4)
             .with_region(endpoint.region.clone());
@@ -48,10 +45,7 @@ impl OssSigner {
     }
 
     async fn sign(&self, request: &mut Parts, expires: Option<Duration>) -> Result<()> {
-        self.signer.sign(request, expires).await.map_err(|error| {
-            let text = format!("the request can't be signed: {}", reasons(&error));
-            Error::new(ErrorKind::PermissionDenied, text).with_temporary(error.is_retryable())
-        })
+        self.signer.sign(request, expires).await.map_err(|error| signing::unsigned(&error))
     }
 
     /// Puts another host, and perhaps something before the path, into a request's URI.
@@ -128,41 +122,6 @@ impl SignUrl for OssUrls {
         let (mut parts, ()) = request.into_parts();
         self.signer.sign(&mut parts, Some(expires)).await?;
         Ok(parts.uri.to_string())
-    }
-}
-
-/// Credential files of this machine.
-#[derive(Debug)]
-struct Files;
-
-impl FileRead for Files {
-    async fn file_read(&self, path: &str) -> reqsign_core::Result<Vec<u8>> {
-        let failed = |error: std::io::Error| reqsign_core::Error::unexpected(format!("{path} can't be read: {error}"));
-        let size = tokio::fs::metadata(path).await.map_err(failed)?.len();
-        if size > CREDENTIALS_BYTES_MAX {
-            return Err(reqsign_core::Error::config_invalid(format!(
-                "{path} has {size} bytes; it holds no credentials"
-            )));
-        }
-        tokio::fs::read(path).await.map_err(failed)
-    }
-}
-
-/// Asks the metadata service of the machine, and the token service.
-#[derive(Debug)]
-struct Client(reqwest::Client);
-
-impl HttpSend for Client {
-    async fn http_send(&self, request: Request<Bytes>) -> reqsign_core::Result<Response<Bytes>> {
-        let failed = |error: reqwest::Error| reqsign_core::Error::unexpected(reasons(&error.without_url()));
-        let (parts, body) = request.into_parts();
-        let sent = self.0.request(parts.method, parts.uri.to_string()).headers(parts.headers).body(body).send();
-        let answer = sent.await.map_err(failed)?;
-        let mut response = Response::new(Bytes::new());
-        *response.status_mut() = answer.status();
-        response.headers_mut().clone_from(answer.headers());
-        *response.body_mut() = answer.bytes().await.map_err(failed)?;
-        Ok(response)
     }
 }
 

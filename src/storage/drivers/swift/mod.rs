@@ -69,6 +69,7 @@ pub(super) fn open(config: &Swift, network: &Network) -> std::result::Result<Sto
         },
         place,
         urls: config.signs_urls().then_some(urls),
+        begun: None,
         keys: KEYS,
         operator: operator(&root)?,
         client,
