@@ -182,7 +182,8 @@ fn check_swift(checker: &mut Checker<'_>, swift: &Swift) {
         checker.required(&key("password"), missing, "give the password");
     }
     if swift.authversion > 3 {
-        checker.mistake(&key("authversion"), format!("is {}, but must be 0, 1, 2 or 3", swift.authversion));
+        let sentence = format!("is {}, which no login has; the version is taken from authurl", swift.authversion);
+        checker.warning(&key("authversion"), sentence);
     }
     one_of(checker, &key("endpointtype"), &swift.endpointtype, &["public", "internal", "admin"]);
     between(checker, &key("chunksize"), swift.chunksize, 5 * MIB, 5 * GIB);

@@ -236,7 +236,6 @@ fn parameters_of_object_stores_are_checked() {
         ("swift", "{applicationcredentialid: a, authurl: 'https://h', container: c}", "applicationcredentialsecret"),
         ("swift", "{container: c, prefix: a, rootdirectory: b}", "storage.swift.rootdirectory"),
         ("swift", "{container: c, endpointtype: inside}", "endpointtype"),
-        ("swift", "{container: c, authversion: 4}", "storage.swift.authversion"),
     ] {
         let outcome = yaml(&format!("version: 0.1\nstorage: {{{driver}: {parameters}}}\n"), &[]);
         let about = outcome.mistakes.iter().filter(|mistake| !mistake.contains("not active yet")).collect::<Vec<_>>();
