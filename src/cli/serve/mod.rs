@@ -79,7 +79,7 @@ async fn serve(loaded: Loaded, logs: &Logs) -> Result<(), StartError> {
     if notifier.has_hooks() {
         logs.tap(Arc::clone(&notifier) as Arc<dyn LogTap>);
     }
-    let outcome = serve_told(config, &metrics, listeners, logs, &notifier, &host).await;
+    let outcome = Box::pin(serve_told(config, &metrics, listeners, logs, &notifier, &host)).await;
     if let Err(error) = &outcome
         && notifier.has_hooks()
     {
