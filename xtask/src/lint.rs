@@ -1,7 +1,7 @@
 //! The lints: format, the length of files, the dependencies, clippy, and the links in the documentation.
 //!
 //! The rules for dependencies stand in `deny.toml`, which `cargo deny` reads. Where `cargo deny` is installed it is
-//! run. Where it is not, [`dependencies`] checks the same file's licences, sources and bans against `cargo metadata`:
+//! run. Where it is not, [`dependencies`] checks the same file's licences, sources and bans against `cargo metadata` and `cargo tree`:
 //! compiling `cargo deny` on two cores takes longer than everything else that CI does, and its one other check, the
 //! list of known vulnerabilities, needs a network that CI may not have.
 
@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 
 /// The most lines that a source file may have.
 const FILE_LINES_MAX: usize = 500;
@@ -139,6 +140,9 @@ fn dependencies() -> Result<()> {
         let metadata: Metadata =
             serde_json::from_str(&capture(&mut cargo(&arguments)?)?).context("cannot understand `cargo metadata`")?;
         faults.extend(metadata.packages.iter().filter_map(|package| rules.fault_of(package)));
+        for banned in &rules.bans.deny {
+            faults.extend(fault_of_banned(banned, workspace)?);
+        }
     }
     if !faults.is_empty() {
         bail!("dependencies that deny.toml does not allow:\n  {}", faults.join("\n  "));
@@ -146,14 +150,26 @@ fn dependencies() -> Result<()> {
     Ok(())
 }
 
+/// Says who needs a banned package, if anybody does here. A lock file also names what could be needed with other features, so it is
+/// asked what is built.
+fn fault_of_banned(banned: &Banned, workspace: &str) -> Result<Option<String>> {
+    let mut command = cargo(&["tree", "--locked", "--workspace", "--edges", "normal,build,dev"])?;
+    command.args(["--manifest-path", workspace, "--prefix", "none", "--invert", &banned.package]);
+    let output = command.stderr(Stdio::null()).output().context("cannot run cargo tree")?;
+    // It fails when there is no such package at all.
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let mut needing = tree.lines();
+    Ok(needing.next().map(|package| {
+        let by = needing.next().map(|by| format!(", which {by} needs")).unwrap_or_default();
+        format!("{package}{by}: {}", banned.reason)
+    }))
+}
+
 impl Rules {
-    /// What is wrong with a package, if anything is.
+    /// What is wrong with a package's source or licence, if anything is.
     fn fault_of(&self, package: &Package) -> Option<String> {
         let source = package.source.as_deref()?;
         let told = |fault: String| Some(format!("{} {}: {fault}", package.name, package.version));
-        if let Some(banned) = self.bans.deny.iter().find(|banned| banned.package == package.name) {
-            return told(banned.reason.clone());
-        }
         let from_allowed = |registry: &String| source.strip_prefix("registry+") == Some(registry);
         if !self.sources.allow_registry.iter().any(from_allowed) {
             return told(format!("comes from {source}"));
@@ -188,7 +204,7 @@ mod tests {
                 allow: vec!["MIT".to_owned(), "Apache-2.0 WITH LLVM-exception".to_owned()],
                 exceptions: vec![Exception { package: "odd".to_owned(), allow: vec!["MPL-2.0".to_owned()] }],
             },
-            bans: Bans { deny: vec![Banned { package: "openssl".to_owned(), reason: "rustls does it".to_owned() }] },
+            bans: Bans { deny: Vec::new() },
             sources: Sources { allow_registry: vec![CRATES_IO.to_owned()] },
         }
     }
@@ -219,11 +235,23 @@ mod tests {
             (package("b", Some("MIT AND MPL-2.0"), &registry), "not allowed"),
             (package("c", None, &registry), "names no licence"),
             (package("d", Some("MIT"), "git+https://example.com/d"), "comes from git+"),
-            (package("openssl", Some("MIT"), &registry), "rustls does it"),
         ];
         for (package, expected) in faults {
             let fault = rules().fault_of(&package).unwrap_or_default();
             assert!(fault.contains(expected), "{}: {fault}", package.name);
         }
+    }
+
+    #[test]
+    fn a_banned_package_counts_when_something_needs_it() -> Result<()> {
+        let fault = |package: &str| {
+            let banned = Banned { package: package.to_owned(), reason: "there is a better one".to_owned() };
+            fault_of_banned(&banned, "Cargo.toml")
+        };
+        assert!(fault("serde_json")?.is_some_and(|fault| fault.contains("there is a better one")));
+        // In the lock file, but needed by nothing that is built here; and in no lock file at all.
+        assert_eq!(fault("windows-sys")?, None);
+        assert_eq!(fault("no-such-package")?, None);
+        Ok(())
     }
 }
