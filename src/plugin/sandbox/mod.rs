@@ -91,6 +91,11 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    /// How many of the host's resources (streams, requests, sockets, what is below a layer) it holds.
+    pub fn resources(&mut self) -> usize {
+        self.table.iter_mut().count()
+    }
+
     /// For one new instance.
     pub fn new(permissions: &Arc<Permissions>, context: Context) -> Self {
         let shared = Arc::clone(permissions.shared(&context));

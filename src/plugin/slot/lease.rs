@@ -18,7 +18,7 @@ use crate::plugin::world::World;
 ///
 /// A call is begun with [`Lease::begin`] and made with [`Call::run`]:
 ///
-/// ```ignore
+/// ```text
 /// let mut lease = slot.lease().await?;
 /// let (call, store, guest) = lease.begin("stat")?;
 /// let answer = call.run(guest.wharf_storage_backend().call_stat(store, &key)).await?;
@@ -108,6 +108,11 @@ impl<W: World> Lease<W> {
             weight: self.weight,
         };
         Ok((call, &mut instance.store, &instance.guest))
+    }
+
+    /// The instance's store, to look at between calls; none after a call that failed.
+    pub fn store(&mut self) -> Option<&mut Store<Sandbox>> {
+        self.instance.as_mut().filter(|_| self.state == State::Idle).map(|instance| &mut instance.store)
     }
 
     /// Does not use the instance again, whatever its calls said.

@@ -26,8 +26,15 @@ pub(super) fn meta_to_wit(meta: ObjectMeta) -> wit::ObjectMeta {
     wit::ObjectMeta { size_bytes: meta.size, modified_ms }
 }
 
+/// The most that a component is told of: what every language has a number for. JavaScript's are exact up to here, and its engine
+/// traps on the largest of 64 bits. No object is as large.
+pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
+
 pub(super) fn range(range: ByteRange) -> wit::ByteRange {
-    wit::ByteRange { offset_bytes: range.start, length_bytes: range.len }
+    wit::ByteRange {
+        offset_bytes: range.start.min(NUMBER_MAX),
+        length_bytes: range.len.map(|length| length.min(NUMBER_MAX)),
+    }
 }
 
 pub(super) fn range_from_wit(range: wit::ByteRange) -> ByteRange {
@@ -35,7 +42,8 @@ pub(super) fn range_from_wit(range: wit::ByteRange) -> ByteRange {
 }
 
 pub(super) fn options(options: WriteOptions) -> wit::WriteOptions {
-    wit::WriteOptions { if_absent: options.if_absent, append_at_bytes: options.append_at, volatile: options.volatile }
+    let append_at_bytes = options.append_at.map(|offset| offset.min(NUMBER_MAX));
+    wit::WriteOptions { if_absent: options.if_absent, append_at_bytes, volatile: options.volatile }
 }
 
 pub(super) fn options_from_wit(options: wit::WriteOptions) -> WriteOptions {
@@ -74,4 +82,16 @@ pub(super) fn flags_to_wit(capabilities: Capabilities) -> wit::CapabilityFlags {
         }
     }
     flags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_without_an_end_in_sight_is_one_that_javascript_has_a_number_for() {
+        let given = range(ByteRange { start: 5, len: Some(u64::MAX) });
+        assert_eq!((given.offset_bytes, given.length_bytes), (5, Some(9_007_199_254_740_991)));
+        assert_eq!(range(ByteRange::ALL).length_bytes, None);
+    }
 }

@@ -29,19 +29,20 @@ impl PluginStorage {
     pub(super) async fn open_reader(&self, call: Call, place: Place, range: ByteRange) -> Result<(ObjectMeta, Body)> {
         let (name, asked) = (convert::name(&call.key), convert::range(range));
         let mut session = self.session(&call, Some(place)).await?;
+        let before = session.resources();
         let opened = call!(session, &call, |store, exports| {
             exports.backend.wharf_storage_backend().call_read(store, &name, asked)
         });
         let opened = opened.map_err(|failure| failure.into_error(&call))?;
-        let mut transfer = Transfer::new(call, session, opened.body);
+        let mut transfer = Transfer::new(call, session, opened.body, before);
         let meta = convert::meta(opened.meta);
         let Some(wanted) = range.within(meta.size) else {
-            transfer.end().await;
+            transfer.break_off().await;
             return Err(transfer.call.error(ErrorKind::RangeNotSatisfiable, "the range starts behind the end"));
         };
         let announced = wanted.end - wanted.start;
         if announced == 0 {
-            transfer.end().await;
+            transfer.break_off().await;
         }
         Ok((meta, Body { transfer, announced, left: announced }))
     }
@@ -94,7 +95,7 @@ impl Body {
     }
 
     async fn broken<T>(&mut self, what: &str) -> Result<T> {
-        self.transfer.end().await;
+        self.transfer.break_off().await;
         Err(self.transfer.call.broken(what))
     }
 }

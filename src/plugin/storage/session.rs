@@ -148,12 +148,26 @@ impl Session {
         self.lease.spend();
     }
 
-    /// Drops a resource in the component, and gives the instance back.
-    pub(super) async fn release(mut self, call: &Call, resource: ResourceAny) {
+    /// How many resources of the host the instance holds.
+    pub(super) fn resources(&mut self) -> usize {
+        self.lease.store().map_or(0, |store| store.data_mut().resources())
+    }
+
+    /// How many it may hold and still be used again: far enough from the limit that it does not fail in the middle of a transfer.
+    pub(super) fn resources_max(&self) -> usize {
+        usize::try_from(self.lease.version().limits().resources_max / 2).unwrap_or(usize::MAX)
+    }
+
+    /// Drops a resource in the component, and gives the instance back, unless it still holds more than `resources_max` of the host's
+    /// resources then.
+    pub(super) async fn release(mut self, call: &Call, resource: ResourceAny, resources_max: usize) {
         let dropped = call!(self, call, |store, _exports| async { resource.resource_drop_async(store).await.map(Ok) });
         if let Err(failure) = dropped {
             let error = failure.into_error(call);
             tracing::warn!(%error, "plugin: an instance was lost when a resource was dropped");
+        }
+        if self.resources() > resources_max {
+            self.lease.spend();
         }
     }
 }

@@ -8,14 +8,20 @@ use crate::storage::{ErrorKind, Result};
 
 /// Ends when it is told to, after an error, or when it is dropped; the resource is dropped in the component each time, which
 /// for a writer means abort.
+///
+/// Not every language runs a destructor then (Python's tool runs none), so what a layer has opened below for the transfer may
+/// stay open. An instance that holds more after a transfer that broke off is not used again: everything it holds goes with it.
 pub(super) struct Transfer {
     pub(super) call: Call,
     open: Option<(Session, ResourceAny)>,
+    /// What the instance held of the host's resources before it was asked for this one.
+    resources_before: usize,
 }
 
 impl Transfer {
-    pub(super) fn new(call: Call, session: Session, resource: ResourceAny) -> Self {
-        Self { call, open: Some((session, resource)) }
+    /// With what the instance held before, see [`Session::resources`].
+    pub(super) fn new(call: Call, session: Session, resource: ResourceAny, resources_before: usize) -> Self {
+        Self { call, open: Some((session, resource)), resources_before }
     }
 
     /// The instance and the resource, for a call; see [`step!`].
@@ -31,7 +37,7 @@ impl Transfer {
         match answer {
             Ok(value) => Ok(value),
             Err(Failure::Said(error)) => {
-                self.end().await;
+                self.break_off().await;
                 Err(self.call.said(error))
             }
             Err(Failure::Host(error)) => {
@@ -48,10 +54,18 @@ impl Transfer {
         }
     }
 
-    /// Drops the resource, waits until that is done, and gives the instance back.
+    /// Ends it when everything was read or written: drops the resource, waits until that is done, and gives the instance back.
     pub(super) async fn end(&mut self) {
         if let Some((session, resource)) = self.open.take() {
-            session.release(&self.call, resource).await;
+            let resources_max = session.resources_max();
+            session.release(&self.call, resource, resources_max).await;
+        }
+    }
+
+    /// Ends it before that, in the same way.
+    pub(super) async fn break_off(&mut self) {
+        if let Some((session, resource)) = self.open.take() {
+            session.release(&self.call, resource, self.resources_before).await;
         }
     }
 }
@@ -71,8 +85,8 @@ impl Drop for Transfer {
     /// The component is told in a task of its own, so that it can clean up; without a runtime the instance just goes.
     fn drop(&mut self) {
         if let (Some((session, resource)), Ok(runtime)) = (self.open.take(), tokio::runtime::Handle::try_current()) {
-            let call = self.call.clone();
-            runtime.spawn(async move { session.release(&call, resource).await });
+            let (call, before) = (self.call.clone(), self.resources_before);
+            runtime.spawn(async move { session.release(&call, resource, before).await });
         }
     }
 }

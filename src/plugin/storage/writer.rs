@@ -20,6 +20,7 @@ impl PluginStorage {
     pub(super) async fn open_writer(&self, call: Call, place: Place, options: WriteOptions) -> Result<PluginWriter> {
         let (name, asked) = (convert::name(&call.key), convert::options(options));
         let mut session = self.session(&call, Some(Place::clone(&place))).await?;
+        let before = session.resources();
         let writer = call!(session, &call, |store, exports| async {
             match options.append_at.is_some() && !exports.can(wit::CapabilityFlags::APPEND) {
                 true => Ok(Ok(None)),
@@ -28,7 +29,7 @@ impl PluginStorage {
         });
         match (writer.map_err(|failure| failure.into_error(&call))?, options.append_at) {
             (Some(writer), at) => {
-                let transfer = Transfer::new(call, session, writer);
+                let transfer = Transfer::new(call, session, writer, before);
                 Ok(PluginWriter { transfer, size: at.unwrap_or(0), gathered: BytesMut::new() })
             }
             (None, at) => {
@@ -141,7 +142,7 @@ impl PluginWriter {
 
     /// Throws the object away.
     pub(super) async fn throw_away(mut self) {
-        self.transfer.end().await;
+        self.transfer.break_off().await;
     }
 }
 

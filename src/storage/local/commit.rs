@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::disk::Disk;
 use super::errors::{check_writable, writing};
 use super::place::parent;
-use super::sync::{Done, Syncer};
+use super::sync::{Done, Noted, Syncer};
 use super::temp::TempFile;
 use super::tree::append_file;
 use super::writer::write_all_at;
@@ -27,6 +27,21 @@ pub(super) struct Transaction {
     /// What has to be durable before the first step.
     pub(super) files: Vec<Arc<OwnedFd>>,
     steps: Vec<Step>,
+}
+
+/// What a transaction has made visible.
+pub(super) struct Placed {
+    /// The directories that have got a name.
+    named: Vec<String>,
+    /// Those above them that are new.
+    pub(super) noted: Vec<Noted>,
+}
+
+impl Placed {
+    /// The directories that have to be durable: those that have got a name, and those that hold the names of new ones.
+    pub(super) fn directories(&self) -> impl Iterator<Item = String> {
+        self.noted.iter().map(Noted::holder).chain(self.named.iter().cloned())
+    }
 }
 
 enum Step {
@@ -51,9 +66,8 @@ impl Transaction {
         self.steps.push(Step::Place { temp, key, if_absent });
     }
 
-    /// Takes the steps in order. Returns the directories that have to be durable with them: those that have got a name, and
-    /// those that hold the names of new ones.
-    pub(super) fn apply(self, disk: &Disk) -> Result<Vec<String>> {
+    /// Takes the steps in order. Returns what has to be durable with them.
+    pub(super) fn apply(self, disk: &Disk) -> Result<Placed> {
         let mut placed = Vec::with_capacity(self.steps.len());
         for step in self.steps {
             match step {
@@ -71,12 +85,9 @@ impl Transaction {
                 Step::Remove { keys } => keys.iter().try_for_each(|key| disk.remove(key))?,
             }
         }
-        let above = |key: &StorageKey| {
-            let mut above = disk.unsynced.take_above(key.as_str());
-            above.push(parent(key.as_str()).to_owned());
-            above
-        };
-        Ok(placed.iter().flat_map(above).collect())
+        let noted = placed.iter().flat_map(|key| disk.unsynced.above(key.as_str())).collect();
+        let named = placed.iter().map(|key| parent(key.as_str()).to_owned()).collect();
+        Ok(Placed { named, noted })
     }
 
     fn add(&mut self, disk: &Disk, change: Change) -> Result<()> {

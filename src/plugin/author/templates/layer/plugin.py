@@ -34,16 +34,19 @@ def moved(key: str) -> str:
     return f"{prefix()}/{key}"
 
 
+# No destructor runs when the host drops a reader or a writer, so each closes the one below as soon as it has done its work. After a
+# transfer that broke off the host does not use the instance again, and what it holds below is closed with it.
+
+
 class Reader(backend.Reader):
     def __init__(self, inner: below.Reader) -> None:
         self.inner = inner
 
     def read(self, bytes_max: int) -> bytes:
-        return self.inner.read(bytes_max)
-
-    def __del__(self) -> None:
-        """The host dropped it: so is the one below."""
-        self.inner.__exit__(None, None, None)
+        data = self.inner.read(bytes_max)
+        if not data:
+            self.inner.__exit__(None, None, None)
+        return data
 
 
 class Writer(backend.Writer):
@@ -54,11 +57,9 @@ class Writer(backend.Writer):
         self.inner.write(chunk)
 
     def finish(self) -> int:
-        return self.inner.finish()
-
-    def __del__(self) -> None:
-        """The host dropped it: so is the one below, which leaves nothing unless it was finished."""
+        size = self.inner.finish()
         self.inner.__exit__(None, None, None)
+        return size
 
 
 class Backend(wit_world.exports.Backend):

@@ -10,8 +10,9 @@ and so is the transfer.
 
 import errno
 import os
+import time
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, List, Optional
+from typing import BinaryIO, List
 
 import wit_world.exports
 import wit_world.exports.backend as backend
@@ -41,6 +42,7 @@ from wit_world.imports.wharf_storage_types import (
 DIRECTORY = "/data"
 OBJECTS = f"{DIRECTORY}/objects"
 NEW = f"{DIRECTORY}/new"
+ABANDONED_AFTER_SECONDS = 24 * 3600
 
 
 @contextmanager
@@ -70,12 +72,19 @@ def meta_of(stat: os.stat_result) -> ObjectMeta:
     return ObjectMeta(stat.st_size, stat.st_mtime_ns // 1_000_000)
 
 
+# No destructor runs when the host drops a reader or a writer: files are closed when they are used up. After a transfer that broke
+# off the host does not use the instance again, and its files are closed with it; what an unfinished object has staged is removed
+# by `remove_abandoned`.
+
+
 class Reader(backend.Reader):
     """An object that is being read. The file stays open, so it is the same object to the end."""
 
     def __init__(self, file: BinaryIO, length: int) -> None:
         self.file = file
         self.left = length
+        if length == 0:
+            file.close()
 
     def read(self, bytes_max: int) -> bytes:
         if self.left == 0:
@@ -85,10 +94,9 @@ class Reader(backend.Reader):
         if not data:
             raise Err(Error_Corrupt("the file is shorter than it was"))
         self.left -= len(data)
+        if self.left == 0:
+            self.file.close()
         return data
-
-    def __del__(self) -> None:
-        self.file.close()
 
 
 class Writer(backend.Writer):
@@ -98,7 +106,7 @@ class Writer(backend.Writer):
         self.path = path_of(key)
         self.volatile = volatile
         self.size = 0
-        self.staged: Optional[str] = f"{NEW}/{get_random_bytes(16).hex()}"
+        self.staged = f"{NEW}/{get_random_bytes(16).hex()}"
         with failures():
             self.file = open(self.staged, "xb", buffering=0)
 
@@ -119,18 +127,10 @@ class Writer(backend.Writer):
                 with suppress(FileNotFoundError):
                     os.makedirs(os.path.dirname(self.path), exist_ok=True)
                     os.replace(self.staged, self.path)
-                    self.staged = None
                     if not self.volatile:
                         sync_folders(os.path.dirname(self.path))
                     return self.size
         raise Err(Error_Conflict())
-
-    def __del__(self) -> None:
-        """The host dropped it: nothing of an unfinished object may stay."""
-        if self.staged is not None:
-            with suppress(OSError):
-                self.file.close()
-                os.unlink(self.staged)
 
 
 def sync_folders(folder: str) -> None:
@@ -168,6 +168,15 @@ def gather(folder: str, prefix: str, after: str, wanted: int, found: List[str]) 
             found.append(name)
 
 
+def remove_abandoned() -> None:
+    """Removes what was staged more than a day ago: its writer is gone."""
+    with suppress(OSError):
+        for entry in os.scandir(NEW):
+            with suppress(OSError):
+                if entry.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS:
+                    os.unlink(entry.path)
+
+
 class Backend(wit_world.exports.Backend):
     def init(self) -> None:
         """Called once on each new instance. Check the configuration here, and keep it cheap."""
@@ -177,6 +186,7 @@ class Backend(wit_world.exports.Backend):
         except OSError as error:
             problem = f'{error}: grant a directory with guest = "{DIRECTORY}" and write = true'
             raise Err(InitError_Other(problem))
+        remove_abandoned()
 
     def health(self) -> None:
         """Asked before this component takes over from another one, and by the health checks."""
