@@ -1,35 +1,14 @@
 //! The published walk-throughs that keep images in a bucket, with the variables that they print: the store is found under the
 //! name that stands there, through a tunnel, and trusted by a certificate of the test's.
 
-use crate::support::server::Setup;
+use crate::support::server::{DEFAULT_FILE, Setup};
 use crate::support::stores::{ACCESS_KEY, BUCKET, SECRET_KEY, Store, Tunnel};
 use crate::support::tls::Certificate;
 use crate::support::{Blob, Image, Server};
 
-/// The file in the images: it names another driver, which the variables replace.
-const IMAGE_FILE: &str = "version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: DATA
-http:
-  addr: ADDRESS
-  headers:
-    X-Content-Type-Options: [nosniff]
-health:
-  storagedriver:
-    enabled: true
-    interval: 10s
-    threshold: 3
-";
-
-/// A server that finds every host at the end of the tunnel, and trusts this certificate.
+/// A server with the file of the images, whose driver the variables replace: it finds every host at the end of the tunnel, and trusts this certificate.
 pub fn through(tunnel: &Tunnel, certificate: &Certificate, variables: &[(&str, &str)]) -> Setup {
-    let setup = Server::setup().config_text(IMAGE_FILE);
+    let setup = Server::setup().config_text(DEFAULT_FILE);
     let trusted = setup.directory().join("trusted.pem");
     std::fs::write(&trusted, &certificate.pem).expect("a file");
     let setup = setup.env("SSL_CERT_FILE", &trusted.display().to_string()).env("HTTPS_PROXY", &tunnel.url());

@@ -7,31 +7,10 @@ use crate::support::image::{DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CO
 use crate::support::layout::{Layout, real_image};
 use crate::support::nginx::{Nginx, certificate_files};
 use crate::support::push::strings;
-use crate::support::server::{Setup, wharf};
+use crate::support::server::{DEFAULT_FILE, Setup, wharf};
 use crate::support::tls::{self, Certificate};
 use crate::support::tools::{self, run};
 use crate::support::{Connection, Image, Request, Server, sha256};
-
-/// What the image of `registry:2` runs with when it is given no file.
-const DEFAULT_FILE: &str = "version: 0.1
-log:
-  fields:
-    service: registry
-storage:
-  cache:
-    blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: DATA
-http:
-  addr: ADDRESS
-  headers:
-    X-Content-Type-Options: [nosniff]
-health:
-  storagedriver:
-    enabled: true
-    interval: 10s
-    threshold: 3
-";
 
 /// Wharf under the name that the recipes call.
 fn as_registry() -> Setup {

@@ -11,6 +11,27 @@ use std::time::{Duration, Instant};
 use super::http::{Connection, Request, Response};
 use super::tools;
 
+/// What the image of `registry:2` runs with when it is given no file.
+pub const DEFAULT_FILE: &str = "version: 0.1
+log:
+  fields:
+    service: registry
+storage:
+  cache:
+    blobdescriptor: inmemory
+  filesystem:
+    rootdirectory: DATA
+http:
+  addr: ADDRESS
+  headers:
+    X-Content-Type-Options: [nosniff]
+health:
+  storagedriver:
+    enabled: true
+    interval: 10s
+    threshold: 3
+";
+
 /// Which server to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {

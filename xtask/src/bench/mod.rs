@@ -128,6 +128,10 @@ struct Field {
 impl Field {
     fn measure(&mut self, row: &Row, scale: Scale) -> Result<Vec<Results>> {
         let recipes = self.recipes(row.who)?;
+        if row.who == (Who::Compiling { kept: true }) {
+            // Whoever starts first compiles; the row is about those who come after.
+            recipes.iter().try_for_each(|recipe| self.start(recipe).map(drop))?;
+        }
         if !row.fresh {
             for recipe in &recipes {
                 (row.prepare)(self.shared(recipe)?).with_context(|| format!("preparing {}", recipe.label))?;
