@@ -9,12 +9,13 @@ use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use super::disk::Disk;
-use super::errors::{check_writable, writing};
 use super::place::parent;
 use super::sync::{Done, Noted, Syncer};
 use super::temp::TempFile;
+use super::temp::check_writable;
 use super::tree::append_file;
-use super::writer::write_all_at;
+use crate::storage::file::write_all_at;
+use crate::storage::file::writing;
 use crate::storage::{Change, ErrorKind, Result, StorageError, StorageKey, WriteOptions};
 
 /// What is larger than this is synchronised by its own writer, so that others in the same round need not wait for it.

@@ -5,19 +5,19 @@
 //! on a thread that may block. Where the kernel, the file system or a container's seccomp profile knows these calls not, this
 //! is noticed once, and only the second way is used.
 
-use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
-use rustix::io::{Errno, ReadWriteFlags};
+use rustix::io::Errno;
 
-use super::errors::reading;
 use super::sync::Unsynced;
 use super::temp::Temps;
+use crate::storage::file::{PageCache, read_at, reading};
 use crate::storage::{ErrorKind, ObjectMeta, Result, StorageError, StorageKey};
 
 /// For reading. Non-blocking, so that a named pipe somebody has put there stalls nobody.
@@ -34,12 +34,11 @@ pub(super) struct Disk {
     pub(super) unsynced: Unsynced,
     /// Whether `openat2` with `RESOLVE_CACHED` works here.
     opens_cached: AtomicBool,
-    /// Whether `preadv2` with `RWF_NOWAIT` works here.
-    reads_cached: AtomicBool,
+    cache: Arc<PageCache>,
 }
 
 impl Disk {
-    pub(super) fn open(root: PathBuf, stale_after: Duration) -> std::io::Result<Self> {
+    pub(super) fn open(root: PathBuf, stale_after: Duration, cache: &Arc<PageCache>) -> std::io::Result<Self> {
         let named = |error: std::io::Error| {
             std::io::Error::new(error.kind(), format!("can't open the storage directory {}: {error}", root.display()))
         };
@@ -57,7 +56,7 @@ impl Disk {
             temps,
             unsynced: Unsynced::default(),
             opens_cached: opens_cached.into(),
-            reads_cached: true.into(),
+            cache: Arc::clone(cache),
         })
     }
 
@@ -65,7 +64,7 @@ impl Disk {
     #[cfg(test)]
     pub(super) fn never_cached(&self) {
         self.opens_cached.store(false, Ordering::Relaxed);
-        self.reads_cached.store(false, Ordering::Relaxed);
+        self.cache.never_tells();
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -139,14 +138,15 @@ impl Disk {
 
     pub(super) fn get_cached(&self, key: &StorageKey, bytes_max: u64) -> Option<Result<Bytes>> {
         match self.open_cached("get", key)? {
-            Ok((file, meta)) => self.read_whole(&file, key, meta.size, bytes_max, Self::read_now),
+            Ok((file, meta)) => self
+                .read_whole(&file, key, meta.size, bytes_max, |file, buffer, at| self.cache.read_now(file, buffer, at)),
             Err(error) => Some(Err(error)),
         }
     }
 
     pub(super) fn get(&self, key: &StorageKey, bytes_max: u64) -> Result<Bytes> {
         let (file, meta) = self.open_object("get", key)?;
-        let read = |_: &Self, file: BorrowedFd<'_>, buffer: &mut [u8], at: u64| Some(read_at(file, buffer, at));
+        let read = |file: BorrowedFd<'_>, buffer: &mut [u8], at: u64| Some(read_at(file, buffer, at));
         let whole = self.read_whole(&file, key, meta.size, bytes_max, read);
         whole.unwrap_or_else(|| Err(StorageError::new(ErrorKind::Other, "get", key)))
     }
@@ -157,7 +157,7 @@ impl Disk {
         key: &StorageKey,
         size: u64,
         bytes_max: u64,
-        read: impl Fn(&Self, BorrowedFd<'_>, &mut [u8], u64) -> Option<rustix::io::Result<usize>>,
+        read: impl Fn(BorrowedFd<'_>, &mut [u8], u64) -> Option<rustix::io::Result<usize>>,
     ) -> Option<Result<Bytes>> {
         if size > bytes_max {
             return Some(Err(StorageError::new(ErrorKind::TooLarge, "get", key)));
@@ -165,7 +165,7 @@ impl Disk {
         let mut buffer = vec![0; usize::try_from(size).ok()?];
         let mut at = 0;
         while at < buffer.len() {
-            match read(self, file.as_fd(), &mut buffer[at..], at as u64)? {
+            match read(file.as_fd(), &mut buffer[at..], at as u64)? {
                 Ok(0) => return Some(Err(shorter("get", key, size, at as u64))),
                 Ok(count) => at += count,
                 Err(errno) => return Some(Err(reading(errno, "get", key))),
@@ -173,36 +173,6 @@ impl Disk {
         }
         Some(Ok(buffer.into()))
     }
-
-    /// Whether the kernel can be asked for what is in memory, as far as is known.
-    pub(super) fn reads_cached(&self) -> bool {
-        self.reads_cached.load(Ordering::Relaxed)
-    }
-
-    /// Reads what is in memory; `None`: something else would have to be waited for.
-    pub(super) fn read_now(
-        &self,
-        file: BorrowedFd<'_>,
-        buffer: &mut [u8],
-        at: u64,
-    ) -> Option<rustix::io::Result<usize>> {
-        if !self.reads_cached.load(Ordering::Relaxed) {
-            return None;
-        }
-        match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT) {
-            Err(Errno::AGAIN | Errno::INTR) => None,
-            Err(Errno::NOSYS | Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
-                self.reads_cached.store(false, Ordering::Relaxed);
-                None
-            }
-            answer => Some(answer),
-        }
-    }
-}
-
-/// Reads at a position, and waits for it.
-pub(super) fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> rustix::io::Result<usize> {
-    rustix::io::retry_on_intr(|| rustix::io::pread(file, &mut *buffer, at))
 }
 
 /// The error for an object that ends before it should.

@@ -12,17 +12,14 @@
 //!   goes away under them.
 
 mod append;
-mod buffers;
 mod commit;
 mod disk;
-mod errors;
 mod list;
 mod place;
 mod reader;
 mod sync;
 mod temp;
 mod tree;
-mod writeout;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -32,13 +29,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::file::{Files, blocking};
 use super::{
     ByteRange, Capabilities, Change, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Storage, StorageKey,
     WriteOptions, Writer,
 };
-use buffers::BufferPool;
 use disk::Disk;
-use errors::blocking;
 use list::Lister;
 use sync::Syncer;
 
@@ -64,7 +60,7 @@ impl Default for LocalOptions {
 pub struct LocalStorage {
     disk: Arc<Disk>,
     syncer: Arc<Syncer>,
-    buffers: Arc<BufferPool>,
+    files: Files,
     lister: Arc<Lister>,
 }
 
@@ -74,10 +70,11 @@ impl LocalStorage {
     /// # Errors
     /// What the system says when the directory can't be made or read; the message names the path.
     pub fn open(root: PathBuf, options: &LocalOptions) -> std::io::Result<Self> {
-        let disk = Arc::new(Disk::open(root, options.stale_after)?);
+        let files = Files::new(options.buffers_max);
+        let disk = Arc::new(Disk::open(root, options.stale_after, files.cache())?);
         let lister = Arc::new(Lister::new(Arc::clone(&disk), options.listing_names_max));
         let syncer = Arc::new(Syncer::new(Arc::clone(&disk)));
-        Ok(Self { disk, syncer, buffers: Arc::new(BufferPool::new(options.buffers_max)), lister })
+        Ok(Self { disk, syncer, files, lister })
     }
 
     /// The directory.
@@ -113,7 +110,7 @@ impl Storage for LocalStorage {
     }
 
     async fn read(&self, key: &StorageKey, range: ByteRange) -> Result<ReadStream> {
-        reader::open(&self.disk, &self.buffers, key, range).await
+        reader::open(&self.disk, &self.files, key, range).await
     }
 
     async fn write(&self, key: &StorageKey, options: WriteOptions) -> Result<Box<dyn Writer>> {

@@ -6,9 +6,9 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::disk::Disk;
-use super::errors::writing;
 use super::temp::{DIRECTORY_MODE, TempFile};
 use super::tree::append_file;
+use crate::storage::file::writing;
 use crate::storage::{Result, StorageKey};
 
 /// How often a directory may vanish under a writer before it gives up. Each time, another process has made progress.

@@ -10,11 +10,21 @@ use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::disk::meta_of;
+use crate::storage::{ErrorKind, Result, StorageError, StorageKey};
 
 /// Wharf's own directory at the root.
 pub(super) const OWN_DIRECTORY: &str = ".wharf";
 const TEMPS: &str = ".wharf/tmp";
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// Keys that would reach Wharf's own directory at the root are nobody's.
+pub(super) fn check_writable(operation: &'static str, key: &StorageKey) -> Result<()> {
+    let name = key.as_str();
+    if name == OWN_DIRECTORY || name.starts_with(".wharf/") {
+        return Err(StorageError::new(ErrorKind::Unsupported, operation, key).with_source("'.wharf' is kept for Wharf"));
+    }
+    Ok(())
+}
 
 /// The rights of files and directories that we make, before the umask: what `distribution` gives them.
 pub(super) const FILE_MODE: Mode = Mode::from_raw_mode(0o666);

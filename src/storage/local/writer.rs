@@ -1,48 +1,19 @@
 //! Writing an object of any size: into a temporary file, which gets its name at the end.
 
-use std::io::IoSlice;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rustix::io::Errno;
 
 use super::commit::{self, SHARED_SYNC_BYTES_MAX, Transaction, transact};
 use super::disk::Disk;
-use super::errors::{blocking, check_writable, writing};
 use super::sync::Syncer;
-use super::temp::TempFile;
-use super::writeout::WriteOut;
+use super::temp::{TempFile, check_writable};
+use crate::storage::file::{PIECES_MAX, WriteOut, blocking, writing};
 use crate::storage::{Result, StorageKey, WriteOptions, Writer};
-
-/// The most pieces in one system call: what Linux allows.
-const PIECES_MAX: usize = 1024;
 
 /// An object of at most so many bytes is written in one go when it is finished.
 const HELD_BYTES_MAX: u64 = 256 * 1024;
-
-/// Writes all of `pieces` at `offset`.
-pub(super) fn write_all_at(file: &OwnedFd, pieces: &[Bytes], mut offset: u64) -> rustix::io::Result<()> {
-    for group in pieces.chunks(PIECES_MAX) {
-        let mut slices: Vec<IoSlice<'_>> =
-            group.iter().filter(|piece| !piece.is_empty()).map(|piece| IoSlice::new(piece)).collect();
-        let mut rest = &mut slices[..];
-        while !rest.is_empty() {
-            match rustix::io::pwritev(file, rest, offset) {
-                // POSIX allows it; there is no better name for it.
-                Ok(0) => return Err(Errno::IO),
-                Ok(count) => {
-                    offset += count as u64;
-                    IoSlice::advance_slices(&mut rest, count);
-                }
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-    }
-    Ok(())
-}
 
 /// Opens a new object for writing.
 pub(super) fn open(

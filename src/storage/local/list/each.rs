@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::names::{Names, Stamp};
 use super::{Children, Lister, children_page, nothing_there};
-use crate::storage::local::errors::blocking;
+use crate::storage::file::blocking;
 use crate::storage::local::place::parent;
 use crate::storage::{ListPage, Result, StorageKey};
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use rustix::io::Errno;
 
 use super::disk::{Disk, meta_of};
-use super::errors::{blocking, reading};
+use crate::storage::file::{blocking, reading};
 use crate::storage::{ListEntry, ListPage, ListRequest, Result, Shape, StorageKey};
 pub(super) use each::each;
 use names::{Names, Stamp};

@@ -1,4 +1,11 @@
-//! An object as an open file, for whoever can send one without its bytes passing through this process.
+//! Objects as open files: as a slice, for whoever can send one without its bytes passing through this process, and read and
+//! written in pieces, for every backend whose objects are files.
+
+mod buffers;
+mod cached;
+mod errors;
+mod reader;
+mod writeout;
 
 use std::io::IoSliceMut;
 use std::ops::Range;
@@ -8,6 +15,11 @@ use std::sync::Arc;
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{ErrorKind, Result, StorageError, StorageKey};
+pub(in crate::storage) use cached::{PageCache, read_at};
+pub(in crate::storage) use errors::{blocking, reading, writing};
+pub(crate) use reader::Files;
+pub(crate) use writeout::WriteOut;
+pub(in crate::storage) use writeout::{PIECES_MAX, write_all_at};
 
 /// How far apart the bytes lie that are looked at to tell whether a range is in memory. The kernel reads ahead, and lets go,
 /// in units of not much less; a hole that is missed costs the sending thread one short wait for the disk, as it would cost
@@ -28,7 +40,7 @@ pub struct FileSlice {
 
 impl FileSlice {
     /// The bytes of `range` in `file`, which is the object under `key`. All of them must be there.
-    pub(super) fn new(file: Arc<OwnedFd>, key: StorageKey, range: Range<u64>) -> Self {
+    pub(crate) fn new(file: Arc<OwnedFd>, key: StorageKey, range: Range<u64>) -> Self {
         Self { file, key, range }
     }
 

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use crate::storage::{ErrorKind, Result, StorageError, StorageKey};
 
 /// A failure to read or delete. A name that the file system can't hold names nothing.
-pub(super) fn reading(errno: Errno, operation: &'static str, key: &StorageKey) -> StorageError {
+pub(in crate::storage) fn reading(errno: Errno, operation: &'static str, key: &StorageKey) -> StorageError {
     match errno {
         Errno::NAMETOOLONG => StorageError::new(ErrorKind::NotFound, operation, key),
         _ => StorageError::from_io(errno.into(), operation, key),
@@ -13,7 +13,7 @@ pub(super) fn reading(errno: Errno, operation: &'static str, key: &StorageKey) -
 }
 
 /// A failure to write: what can't be stored here is told apart from what is not there.
-pub(super) fn writing(errno: Errno, operation: &'static str, key: &StorageKey) -> StorageError {
+pub(in crate::storage) fn writing(errno: Errno, operation: &'static str, key: &StorageKey) -> StorageError {
     let unsupported = |why: &str| StorageError::new(ErrorKind::Unsupported, operation, key).with_source(why.to_owned());
     match errno {
         Errno::NAMETOOLONG => unsupported("the file system allows no name as long (255 bytes between two slashes)"),
@@ -27,7 +27,7 @@ pub(super) fn writing(errno: Errno, operation: &'static str, key: &StorageKey) -
 }
 
 /// Runs `work` on a thread that may block.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(in crate::storage) async fn blocking<T: Send + 'static>(
     operation: &'static str,
     key: &StorageKey,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -36,13 +36,4 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => Err(StorageError::new(ErrorKind::Other, operation, key).with_source(error)),
     }
-}
-
-/// Keys that would reach Wharf's own directory at the root are nobody's.
-pub(super) fn check_writable(operation: &'static str, key: &StorageKey) -> Result<()> {
-    let name = key.as_str();
-    if name == super::temp::OWN_DIRECTORY || name.starts_with(".wharf/") {
-        return Err(StorageError::new(ErrorKind::Unsupported, operation, key).with_source("'.wharf' is kept for Wharf"));
-    }
-    Ok(())
 }
