@@ -278,6 +278,23 @@ async fn ten_thousand_connections_end_at_the_limit_and_are_given_back() {
     assert!(accepted.load(Relaxed) <= 48);
 }
 
+/// What went over a socket was not counted once.
+#[tokio::test]
+async fn the_bytes_of_a_socket_count_for_each_call() {
+    let (port, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello").await;
+    let mut setup = Setup::new("[asks]\nsockets = [\"*\"]");
+    setup.plugin.grants.sockets = Strings::one(format!("127.0.0.1:{port}"));
+    setup.plugin.limits.outgoing_bytes_max = ByteSize::new(50_000);
+    setup.plugin.limits.incoming_bytes_max = ByteSize::new(20);
+    let mut guest = setup.guest().await;
+    let place = format!("127.0.0.1:{port}");
+    for _ in 0..2 {
+        assert_eq!(guest.run("send", &format!("{place} 40000")).await.as_deref(), Ok("40000"));
+    }
+    guest.refuses("send", &format!("{place} 60000"), "limits.outgoing_bytes_max").await;
+    guest.refuses("receive", &place, "limits.incoming_bytes_max").await;
+}
+
 #[tokio::test]
 async fn a_namespace_has_a_bound_belongs_to_its_plugin_and_outlives_an_instance() {
     let mut setup = Setup::new("[asks]\nkeyvalue = [\"tokens\", \"others\"]");

@@ -3,6 +3,7 @@
 //! A guest looks names up itself and then connects to an address. So a name is looked up only if it is granted, and an address
 //! may be connected to only if it is granted as an address, or if a granted name stood for it when this instance looked it up.
 
+mod counted;
 mod lookup;
 mod names;
 
@@ -106,6 +107,7 @@ impl SocketGrants {
 /// Adds what replaces wasmtime's own: looking names up, and sockets that are counted. To be called when the rest is linked.
 pub fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     lookup::link(linker)?;
+    counted::link(linker)?;
     let mut instance = linker.instance(&format!("wasi:sockets/tcp-create-socket@{VERSION}"))?;
     instance.func_wrap("create-tcp-socket", |store, (family,): (IpAddressFamily,)| Ok((create(store, family)?,)))?;
     let mut instance = linker.instance(&format!("wasi:sockets/tcp@{VERSION}"))?;
