@@ -6,7 +6,7 @@
 //! | Module | What it binds |
 //! |---|---|
 //! | [`storage`] | the world `wharf:storage/storage-backend`: the interface `backend` as a component exports it |
-//! | [`small_objects`], [`batches`], [`server_side`], [`presigning`] | what such a component may export beside it, each alone |
+//! | [`small_objects`], [`batches`], [`server_side`], [`presigning`], [`streams`] | what such a component may export beside it, each alone |
 //! | [`layer`] | what a `wharf:storage/storage-layer` imports: the same interfaces, given by the host |
 //! | [`auth`] | the world `wharf:auth/auth-provider` |
 //! | [`notify`] | the world `wharf:notify/notification-hook` |
@@ -86,6 +86,27 @@ pub mod presigning {
         world: "wharf:bindings/presigning",
         exports: { default: async },
         with: { "wharf:storage/types@0.1.0": crate::storage::wharf::storage::types },
+    });
+}
+
+/// `wharf:storage/streams`, as a component exports it. With `backend`, whose resources it speaks of; the streams are those of
+/// `wasmtime-wasi`.
+pub mod streams {
+    wasmtime::component::bindgen!({
+        path: "../wit/storage",
+        inline: "
+            package wharf:bindings;
+            world streams {
+                export wharf:storage/backend@0.1.0;
+                export wharf:storage/streams@0.1.0;
+            }
+        ",
+        world: "wharf:bindings/streams",
+        exports: { default: async },
+        with: {
+            "wharf:storage/types@0.1.0": crate::storage::wharf::storage::types,
+            "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
+        },
     });
 }
 

@@ -16,10 +16,16 @@ mod bindings {
             world webdav {
                 include wharf:storage/storage-backend@0.1.0;
                 import wasi:random/random@0.2.12;
+                export wharf:storage/streams@0.1.0;
             }
         ",
         world: "wharf:storage-webdav/webdav",
         generate_all,
+        with: {
+            "wasi:io/error@0.2.12": wharf_plugin_support::wasi::io::error,
+            "wasi:io/poll@0.2.12": wharf_plugin_support::wasi::io::poll,
+            "wasi:io/streams@0.2.12": wharf_plugin_support::wasi::io::streams,
+        },
     });
 }
 
@@ -31,12 +37,14 @@ mod server;
 mod writing;
 
 use bindings::exports::wharf::storage::backend::{
-    ByteRange, Guest, ListPage, ListRequest, ObjectMeta, Opened, Reader, WriteOptions, Writer,
+    ByteRange, Guest, ListPage, ListRequest, ObjectMeta, Opened, Reader, ReaderBorrow, WriteOptions, Writer, WriterBorrow,
 };
+use bindings::exports::wharf::storage::streams;
 use bindings::wharf::storage::types::{CapabilityFlags, ConfigProblem, Error, InitError};
 use reading::Reading;
 use server::Server;
 use wharf_plugin_support::config::{Problem, Reader as Config};
+use wharf_plugin_support::wasi::io::streams::{InputStream, OutputStream};
 use writing::Writing;
 
 struct Backend;
@@ -93,6 +101,17 @@ impl Guest for Backend {
 
     fn list(request: ListRequest) -> Result<ListPage, Error> {
         listing::subtree(&request, &mut |folder| listing::folder(&server()?, folder))
+    }
+}
+
+impl streams::Guest for Backend {
+    fn input(reader: ReaderBorrow<'_>) -> Option<InputStream> {
+        reader.get::<Reading>().stream()
+    }
+
+    /// The body of a request could be handed over, but not what the server says when it reads no further.
+    fn output(_: WriterBorrow<'_>) -> Option<OutputStream> {
+        None
     }
 }
 

@@ -6,6 +6,7 @@ use crate::server::{self, Server};
 use crate::{date, path};
 use std::cell::RefCell;
 use wharf_plugin_support::http::Response;
+use wharf_plugin_support::wasi::io::streams::InputStream;
 
 /// An object opened, or a range of it.
 pub(crate) struct Reading {
@@ -48,6 +49,14 @@ impl Reading {
         let modified_ms = response.header("last-modified").and_then(date::parse);
         let state = State { skip_bytes: offset - first, left_bytes, response };
         Ok((ObjectMeta { size_bytes, modified_ms }, Self { state: RefCell::new(state) }))
+    }
+}
+
+impl Reading {
+    /// The body of the answer, if it is just what was asked for.
+    pub(crate) fn stream(&self) -> Option<InputStream> {
+        let mut state = self.state.borrow_mut();
+        if state.skip_bytes > 0 { None } else { state.response.take_stream() }
     }
 }
 

@@ -211,7 +211,7 @@ pub struct Response {
     /// The headers, names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
     // Dropped in this order: a stream must go before its body, a body before its response.
-    stream: InputStream,
+    stream: Option<InputStream>,
     _body: IncomingBody,
     _response: IncomingResponse,
 }
@@ -223,7 +223,7 @@ impl Response {
         let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         let body = response.consume().map_err(lost)?;
         let stream = body.stream().map_err(lost)?;
-        Ok(Self { status: response.status(), headers, stream, _body: body, _response: response })
+        Ok(Self { status: response.status(), headers, stream: Some(stream), _body: body, _response: response })
     }
 
     /// Whether the status is of the 200s.
@@ -242,14 +242,20 @@ impl Response {
     /// # Errors
     /// When the connection breaks.
     pub fn read(&mut self, bytes_max: u64) -> Result<Vec<u8>, Error> {
+        let Some(stream) = &self.stream else { return Ok(Vec::new()) };
         loop {
-            match self.stream.blocking_read(bytes_max.max(1)) {
+            match stream.blocking_read(bytes_max.max(1)) {
                 Ok(bytes) if bytes.is_empty() => {}
                 Ok(bytes) => return Ok(bytes),
                 Err(StreamError::Closed) => return Ok(Vec::new()),
                 Err(error) => return Err(broken(&error)),
             }
         }
+    }
+
+    /// The body as a stream, for someone else to read; nothing is left to read here then. The stream must be dropped before this.
+    pub fn take_stream(&mut self) -> Option<InputStream> {
+        self.stream.take()
     }
 
     /// The whole body.

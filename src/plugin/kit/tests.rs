@@ -43,9 +43,12 @@ async fn tried(name: &str, config: &[(&str, &str)], only: Option<&str>) -> Repor
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_keeps_the_contract_passes() {
-    for (name, config) in
-        [("storage-fixture", &[][..]), ("storage-fixture", &[("plain", "true")]), ("storage-minimal", &[])]
-    {
+    for (name, config) in [
+        ("storage-fixture", &[][..]),
+        ("storage-fixture", &[("plain", "true")]),
+        ("storage-fixture", &[("streams", "false")]),
+        ("storage-minimal", &[]),
+    ] {
         let report = tried(name, config, None).await;
         assert!(report.passed(), "{name} {config:?}: {report}");
     }

@@ -10,6 +10,7 @@
 //! | [`address`], [`destination`], [`reach`] | what addresses are for, places, and which of them a plugin may connect to |
 //! | [`resolver`], `dial` | names to addresses; connecting to what was checked |
 //! | `http`, `sockets`, `tls` | `wasi:http`, `wasi:sockets` and `wasi:tls` on top of these |
+//! | [`files`] | `wasi:filesystem`: which of an instance's streams are files |
 //! | [`keyvalue`], `config_store`, `logging` | `wasi:keyvalue`, `wasi:config` and `wasi:logging` |
 //! | `meter`, `quota`, `refusals` | bytes and connections, counted; and telling the operator what was refused |
 
@@ -17,6 +18,7 @@ pub mod address;
 mod config_store;
 pub mod destination;
 mod dial;
+pub mod files;
 mod http;
 pub mod keyvalue;
 mod logging;
@@ -47,6 +49,7 @@ pub use keyvalue::Namespaces;
 pub use permissions::Permissions;
 pub use plan::{Difference, Plan, Side};
 
+use self::files::FileStreams;
 use self::http::Hooks;
 use crate::plugin::instance::Limiter;
 use crate::telemetry::RequestId;
@@ -84,6 +87,7 @@ pub struct Sandbox {
     hooks: Hooks,
     tls: WasiTlsCtx,
     sockets: Sockets,
+    files: FileStreams,
     meter: Arc<Meter>,
     consoles: [Console; 2],
     /// What the imports of a world need of the host.
@@ -121,6 +125,7 @@ impl Sandbox {
             table,
             http,
             sockets,
+            files: FileStreams::default(),
             meter,
             consoles,
             extensions: ::http::Extensions::new(),
@@ -152,6 +157,11 @@ impl Sandbox {
     /// What it may reach.
     pub fn permissions(&self) -> &Arc<Permissions> {
         &self.permissions
+    }
+
+    /// Which of its streams are files.
+    pub fn files(&self) -> &FileStreams {
+        &self.files
     }
 
     fn sockets_mut(&mut self) -> &mut Sockets {
@@ -209,7 +219,7 @@ pub fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     keyvalue_store::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     atomics::add_to_linker::<_, HasSelf<Sandbox>>(linker, |sandbox| sandbox)?;
     linker.allow_shadowing(true);
-    let linked = sockets::link(linker).and_then(|()| http::link(linker));
+    let linked = sockets::link(linker).and_then(|()| http::link(linker)).and_then(|()| files::link(linker));
     linker.allow_shadowing(false);
     linked
 }

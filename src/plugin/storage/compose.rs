@@ -62,7 +62,7 @@ impl PluginStorage {
         let (_, mut body) = self.open_reader(call, Place::clone(&place), ByteRange::ALL).await?;
         let mut writer = self.open_writer(self.call("copy", to), place, WriteOptions::default()).await?;
         while let Some(piece) = body.next().await? {
-            writer.add(&piece).await?;
+            writer.add(piece).await?;
         }
         writer.close().await.map(drop)
     }
@@ -105,7 +105,7 @@ impl PluginStorage {
             false => None,
         };
         while let Some(piece) = body.next().await? {
-            writer.add(&piece).await?;
+            writer.add(piece).await?;
         }
         if let Some(guard) = guard {
             guard.throw_away().await;

@@ -11,6 +11,7 @@ use wharf_bindings::server_side::{ServerSide, ServerSideIndices};
 use wharf_bindings::small_objects::{SmallObjects, SmallObjectsIndices};
 use wharf_bindings::storage::wharf::storage::types::CapabilityFlags;
 use wharf_bindings::storage::{StorageBackend, StorageBackendIndices};
+use wharf_bindings::streams::{Streams, StreamsIndices};
 
 /// Where a component has its interfaces; found once per component.
 pub(super) struct Indices {
@@ -19,6 +20,7 @@ pub(super) struct Indices {
     pub(super) batches: Option<BatchesIndices>,
     pub(super) server_side: Option<ServerSideIndices>,
     pub(super) presigning: Option<PresigningIndices>,
+    streams: Option<StreamsIndices>,
 }
 
 impl Indices {
@@ -33,6 +35,7 @@ impl Indices {
             batches: BatchesIndices::new(pre).ok(),
             server_side: ServerSideIndices::new(pre).ok(),
             presigning: PresigningIndices::new(pre).ok(),
+            streams: StreamsIndices::new(pre).ok(),
         })
     }
 
@@ -50,6 +53,7 @@ impl Indices {
             batches: self.batches.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
             server_side: self.server_side.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
             presigning: self.presigning.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
+            streams: self.streams.as_ref().map(|found| found.load(&mut context, instance)).transpose()?,
             flags: Arc::clone(flags),
         })
     }
@@ -62,6 +66,7 @@ pub(super) struct Exports {
     pub(super) batches: Option<Batches>,
     pub(super) server_side: Option<ServerSide>,
     pub(super) presigning: Option<Presigning>,
+    pub(super) streams: Option<Streams>,
     /// Empty until its component was asked, which is before the first call.
     pub(super) flags: Arc<OnceLock<CapabilityFlags>>,
 }

@@ -1,7 +1,7 @@
 //! A storage backend that is a component: the trait [`Storage`] over `wharf:storage`.
 //!
-//! The component exports `backend`, and what it likes of `small-objects`, `batches`, `server-side` and `presigning`; what is
-//! missing is made of `backend` here. A call takes an instance from the pool for as long as it lasts; a reader or a writer
+//! The component exports `backend`, and what it likes of `small-objects`, `batches`, `server-side`, `presigning` and
+//! `streams`; what is missing is made of `backend` here. A call takes an instance from the pool for as long as it lasts; a reader or a writer
 //! keeps one to itself, of the version that it began on, whatever is swapped meanwhile.
 //!
 //! A component is trusted with bytes, never with the server: what it says is checked against the contract (lengths of readers,
@@ -12,6 +12,7 @@
 //! | [`world`], [`exports`] | what a storage component is, for the host |
 //! | [`session`], [`transfer`] | an instance for one call; an instance kept by a reader or a writer |
 //! | [`reader`], [`writer`], [`whole`] | objects in pieces and in one |
+//! | [`passing`] | bytes that pass a component by, in streams that it hands over |
 //! | [`list`] | listings, checked; children where the component lists only subtrees |
 //! | [`commit`], [`compose`] | several changes at once; copies, assemblies, deletes |
 //! | [`layer`] | the other side: what a component that stands before another backend sees of it |
@@ -23,6 +24,7 @@ mod errors;
 mod exports;
 mod layer;
 mod list;
+mod passing;
 mod reader;
 mod session;
 mod transfer;
@@ -43,6 +45,7 @@ use super::sandbox::Sandbox;
 use super::slot::{Slot, Spec};
 use super::source::Source;
 use crate::config::plugin::Plugin;
+use crate::storage::file::Files;
 use crate::storage::{
     ByteRange, Capabilities, Change, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Storage, StorageKey,
     WriteOptions, Writer,
@@ -58,6 +61,8 @@ pub struct PluginStorage {
     /// writes a blob also makes short calls meanwhile, and would otherwise wait for others that wait for it.
     transfers: Arc<Semaphore>,
     transfers_max: u32,
+    /// For components whose objects are files.
+    files: Files,
 }
 
 impl PluginStorage {
@@ -86,9 +91,13 @@ impl PluginStorage {
             _ => {}
         }
         let transfers_max = (slot.plugin().limits.instances_max * 3 / 4).max(1);
-        Ok(Self { slot, transfers: Arc::new(Semaphore::new(transfers_max as usize)), transfers_max })
+        let transfers = Arc::new(Semaphore::new(transfers_max as usize));
+        Ok(Self { slot, transfers, transfers_max, files: Files::new(BUFFERS_MAX) })
     }
 }
+
+/// How many buffers for reading files (256 KiB each) are kept for the next reader.
+const BUFFERS_MAX: usize = 32;
 
 const NOTHING_BELOW: &str = "this component imports wharf:storage/backend: it stands before another backend; configure that one \
                              beside it, such as storage.filesystem";

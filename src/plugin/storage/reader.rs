@@ -7,17 +7,23 @@ use super::errors::Call;
 use super::session::{Place, call};
 use super::transfer::{Transfer, step};
 use super::{PluginStorage, convert};
-use crate::storage::{ByteRange, ErrorKind, ObjectMeta, ReadStream, Result, StorageKey};
+use crate::storage::{ByteRange, ErrorKind, FileSlice, ObjectMeta, ReadStream, Result, StorageKey};
 
 /// How much is asked for at a time, in bytes.
 const READ_BYTES_MAX: u32 = 256 * 1024;
+
+/// For fewer bytes, asking for their stream costs more than reading them.
+const PASSED_BYTES_MIN: u64 = 64 * 1024;
 
 impl PluginStorage {
     /// Opens an object, and gives its bytes as a stream.
     pub(super) async fn open_stream(&self, key: &StorageKey, range: ByteRange) -> Result<ReadStream> {
         let call = self.call("read", key);
         let place = self.places(1, &call).await?;
-        let (meta, body) = self.open_reader(call, place, range).await?;
+        let (meta, mut body) = self.open_reader(call, place, range).await?;
+        if let Some(file) = body.pass_by().await? {
+            return Ok(self.files.open(meta, file));
+        }
         let body = stream::try_unfold(body, |mut body| async move {
             let piece = body.next().await?;
             Ok(piece.map(|piece| (piece, body)))
@@ -64,20 +70,33 @@ impl Body {
         if self.left == 0 {
             return Ok(None);
         }
-        let piece = self.read().await?;
+        let passing = self.transfer.stream.is_some();
+        let piece = match passing {
+            true => self.transfer.take(self.left.min(u64::from(READ_BYTES_MAX)) as usize).await?,
+            false => self.read().await?,
+        };
         if piece.is_empty() {
             let (given, announced) = (self.announced - self.left, self.announced);
             return self.broken(&format!("a reader ends after {given} of {announced} bytes")).await;
         }
         let Some(left) = self.left.checked_sub(piece.len() as u64) else { return self.too_long().await };
         if left == 0 {
-            if !self.read().await?.is_empty() {
+            if !passing && !self.read().await?.is_empty() {
                 return self.too_long().await;
             }
             self.transfer.end().await;
         }
         self.left = left;
         Ok(Some(piece))
+    }
+
+    /// Lets the bytes pass the component by, if it hands over a stream and they are enough to be worth that; gives the file if
+    /// the stream is one.
+    async fn pass_by(&mut self) -> Result<Option<FileSlice>> {
+        match self.announced < PASSED_BYTES_MIN {
+            true => Ok(None),
+            false => self.transfer.input(self.announced).await,
+        }
     }
 
     async fn read(&mut self) -> Result<Bytes> {

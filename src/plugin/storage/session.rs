@@ -15,6 +15,7 @@ use wharf_bindings::storage::wharf::storage::types as wit;
 use super::PluginStorage;
 use super::errors::Call;
 use super::exports::Exports;
+use super::passing::Stream;
 use super::world::{Found, StorageWorld};
 use crate::plugin::error::{Fault, PluginError};
 use crate::plugin::sandbox::Sandbox;
@@ -158,9 +159,28 @@ impl Session {
         usize::try_from(self.lease.version().limits().resources_max / 2).unwrap_or(usize::MAX)
     }
 
-    /// Drops a resource in the component, and gives the instance back, unless it still holds more than `resources_max` of the host's
+    /// How long one call may take.
+    pub(super) fn call_time_max(&self) -> Duration {
+        self.lease.version().limits().call_time_max.get()
+    }
+
+    /// What the instance reaches and holds, between calls; none after a call that failed.
+    pub(super) fn sandbox(&mut self) -> Option<&mut Sandbox> {
+        self.lease.store().map(|store| store.data_mut())
+    }
+
+    /// Drops a resource in the component, after the stream that it handed over for it, and gives the instance back, unless it still holds more than `resources_max` of the host's
     /// resources then.
-    pub(super) async fn release(mut self, call: &Call, resource: ResourceAny, resources_max: usize) {
+    pub(super) async fn release(
+        mut self,
+        call: &Call,
+        resource: ResourceAny,
+        stream: Option<Stream>,
+        resources_max: usize,
+    ) {
+        if let Some(stream) = stream {
+            self.drop_stream(stream).await;
+        }
         let dropped = call!(self, call, |store, _exports| async { resource.resource_drop_async(store).await.map(Ok) });
         if let Err(failure) = dropped {
             let error = failure.into_error(call);

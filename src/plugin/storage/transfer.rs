@@ -3,6 +3,7 @@
 use wasmtime::component::ResourceAny;
 
 use super::errors::Call;
+use super::passing::Stream;
 use super::session::{Failure, Session};
 use crate::storage::{ErrorKind, Result};
 
@@ -13,7 +14,9 @@ use crate::storage::{ErrorKind, Result};
 /// stay open. An instance that holds more after a transfer that broke off is not used again: everything it holds goes with it.
 pub(super) struct Transfer {
     pub(super) call: Call,
-    open: Option<(Session, ResourceAny)>,
+    pub(super) open: Option<(Session, ResourceAny)>,
+    /// What the component has handed over of the resource.
+    pub(super) stream: Option<Stream>,
     /// What the instance held of the host's resources before it was asked for this one.
     resources_before: usize,
 }
@@ -21,7 +24,7 @@ pub(super) struct Transfer {
 impl Transfer {
     /// With what the instance held before, see [`Session::resources`].
     pub(super) fn new(call: Call, session: Session, resource: ResourceAny, resources_before: usize) -> Self {
-        Self { call, open: Some((session, resource)), resources_before }
+        Self { call, open: Some((session, resource)), stream: None, resources_before }
     }
 
     /// The instance and the resource, for a call; see [`step!`].
@@ -58,14 +61,14 @@ impl Transfer {
     pub(super) async fn end(&mut self) {
         if let Some((session, resource)) = self.open.take() {
             let resources_max = session.resources_max();
-            session.release(&self.call, resource, resources_max).await;
+            session.release(&self.call, resource, self.stream.take(), resources_max).await;
         }
     }
 
     /// Ends it before that, in the same way.
     pub(super) async fn break_off(&mut self) {
         if let Some((session, resource)) = self.open.take() {
-            session.release(&self.call, resource, self.resources_before).await;
+            session.release(&self.call, resource, self.stream.take(), self.resources_before).await;
         }
     }
 }
@@ -85,8 +88,8 @@ impl Drop for Transfer {
     /// The component is told in a task of its own, so that it can clean up; without a runtime the instance just goes.
     fn drop(&mut self) {
         if let (Some((session, resource)), Ok(runtime)) = (self.open.take(), tokio::runtime::Handle::try_current()) {
-            let (call, before) = (self.call.clone(), self.resources_before);
-            runtime.spawn(async move { session.release(&call, resource, before).await });
+            let (call, stream, before) = (self.call.clone(), self.stream.take(), self.resources_before);
+            runtime.spawn(async move { session.release(&call, resource, stream, before).await });
         }
     }
 }

@@ -57,7 +57,7 @@ impl PluginStorage {
         let call = self.call("put", key);
         let place = self.places(1, &call).await?;
         let mut writer = self.open_writer(call, place, options).await?;
-        writer.add(content).await?;
+        writer.add(content.clone()).await?;
         writer.close().await.map(drop)
     }
 

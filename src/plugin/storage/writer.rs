@@ -1,5 +1,7 @@
 //! Writing an object through a component's `writer`.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use wharf_bindings::storage::wharf::storage::types as wit;
@@ -8,6 +10,7 @@ use super::errors::Call;
 use super::session::{Place, call, has};
 use super::transfer::{Transfer, step};
 use super::{PluginStorage, convert};
+use crate::storage::file::WriteOut;
 use crate::storage::{ByteRange, ErrorKind, Result, StorageKey, WriteOptions, Writer};
 
 /// The contract's bound of one chunk, in bytes.
@@ -30,7 +33,7 @@ impl PluginStorage {
         match (writer.map_err(|failure| failure.into_error(&call))?, options.append_at) {
             (Some(writer), at) => {
                 let transfer = Transfer::new(call, session, writer, before);
-                Ok(PluginWriter { transfer, size: at.unwrap_or(0), gathered: BytesMut::new() })
+                Ok(PluginWriter { transfer, size: at.unwrap_or(0), gathered: BytesMut::new(), way: Way::Open })
             }
             (None, at) => {
                 drop(session);
@@ -55,7 +58,7 @@ impl PluginStorage {
         let mut writer = Box::pin(self.open_writer(call, place, options)).await?;
         if let Some((_, mut body)) = there {
             while let Some(piece) = body.next().await? {
-                writer.add(&piece).await?;
+                writer.add(piece).await?;
             }
         }
         Ok(writer)
@@ -71,7 +74,7 @@ impl PluginStorage {
         let call = self.call("write", key);
         let place = self.places(1, &call).await?;
         let mut writer = self.open_writer(call, place, WriteOptions::default()).await?;
-        writer.add(content).await?;
+        writer.add(Bytes::copy_from_slice(content)).await?;
         writer.flush().await?;
         writer.transfer.lose();
         Ok(())
@@ -85,20 +88,68 @@ pub(super) struct PluginWriter {
     size: u64,
     /// Small pieces that wait for more.
     gathered: BytesMut,
+    way: Way,
+}
+
+/// How bytes go to where the component wants them.
+enum Way {
+    /// Nothing has gone yet.
+    Open,
+    /// By `writer.write`.
+    Calls,
+    /// By the stream that it has handed over.
+    Stream,
+    /// Into the file that the stream was, at a position.
+    File(WriteOut, u64),
 }
 
 impl PluginWriter {
-    /// Adds a piece; what is large enough crosses as it is.
-    pub(super) async fn add(&mut self, piece: &[u8]) -> Result<()> {
+    /// Adds a piece; what is large enough goes as it is.
+    pub(super) async fn add(&mut self, piece: Bytes) -> Result<()> {
         self.size = self.size.saturating_add(piece.len() as u64);
-        let mut rest = piece;
-        if !self.gathered.is_empty() {
-            let (fits, behind) = rest.split_at(rest.len().min(CHUNK_BYTES_MAX - self.gathered.len()));
-            self.gathered.extend_from_slice(fits);
-            rest = behind;
-            if self.gathered.len() >= CHUNK_BYTES_MIN {
-                self.flush().await?;
+        if self.gathered.len() + piece.len() < CHUNK_BYTES_MIN {
+            self.gathered.extend_from_slice(&piece);
+            return Ok(());
+        }
+        let gathered = std::mem::take(&mut self.gathered).freeze();
+        if matches!(self.way, Way::Open) {
+            self.choose().await?;
+        }
+        match &mut self.way {
+            Way::Open | Way::Calls => self.send_by_calls(gathered, &piece).await,
+            Way::Stream => {
+                self.transfer.give(gathered).await?;
+                self.transfer.give(piece).await
             }
+            Way::File(out, at) => {
+                *at = out.write(vec![gathered, piece], *at, &self.transfer.call.key).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks the component which way it wants its bytes.
+    async fn choose(&mut self) -> Result<()> {
+        self.way = match self.transfer.output().await? {
+            (false, _) => Way::Calls,
+            (true, None) => Way::Stream,
+            (true, Some((file, at))) => {
+                self.transfer.drop_stream().await;
+                Way::File(WriteOut::new(&Arc::new(file)), at)
+            }
+        };
+        Ok(())
+    }
+
+    /// In chunks of what may cross at once.
+    async fn send_by_calls(&mut self, gathered: Bytes, piece: &[u8]) -> Result<()> {
+        let mut rest = piece;
+        if !gathered.is_empty() {
+            let (fits, behind) = rest.split_at(rest.len().min(CHUNK_BYTES_MAX - gathered.len()));
+            let mut chunk = BytesMut::from(gathered);
+            chunk.extend_from_slice(fits);
+            self.send(&chunk).await?;
+            rest = behind;
         }
         while rest.len() >= CHUNK_BYTES_MIN {
             let (chunk, behind) = rest.split_at(rest.len().min(CHUNK_BYTES_MAX));
@@ -109,15 +160,22 @@ impl PluginWriter {
         Ok(())
     }
 
-    /// Sends what was gathered.
+    /// Sends what was gathered, and waits until everything has gone.
     async fn flush(&mut self) -> Result<()> {
-        let mut chunk = std::mem::take(&mut self.gathered);
-        if !chunk.is_empty() {
-            self.send(&chunk).await?;
-            chunk.clear();
+        let rest = std::mem::take(&mut self.gathered).freeze();
+        match &mut self.way {
+            Way::Open | Way::Calls if rest.is_empty() => Ok(()),
+            Way::Open | Way::Calls => self.send(&rest).await,
+            Way::Stream => {
+                self.transfer.give(rest).await?;
+                self.transfer.flush().await
+            }
+            Way::File(out, at) => {
+                let key = &self.transfer.call.key;
+                *at = out.write(vec![rest], *at, key).await?;
+                out.wait(key).await
+            }
         }
-        self.gathered = chunk;
-        Ok(())
     }
 
     async fn send(&mut self, chunk: &[u8]) -> Result<()> {
@@ -150,7 +208,7 @@ impl PluginWriter {
 impl Writer for PluginWriter {
     async fn write(&mut self, pieces: Vec<Bytes>) -> Result<()> {
         for piece in pieces {
-            self.add(&piece).await?;
+            self.add(piece).await?;
         }
         Ok(())
     }

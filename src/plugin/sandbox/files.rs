@@ -1,0 +1,187 @@
+//! `wasi:filesystem`: which of an instance's streams are files.
+//!
+//! A storage component may hand a stream over instead of reading or writing it itself (`wharf:storage/streams`). If that stream
+//! is a file, the host uses the file: the kernel can send it without any copy.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
+use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, HostDescriptor as _};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamResult};
+
+use super::Sandbox;
+
+/// The version of `wasi:filesystem` that wasmtime links; guests of every 0.2 get it.
+const VERSION: &str = "0.2.12";
+
+/// When so many are remembered, those that are gone are forgotten.
+const FORGET_AT: usize = 32;
+
+/// The file behind a stream.
+struct Origin {
+    file: Arc<std::fs::File>,
+    offset: u64,
+    /// Whether the component has used the stream itself.
+    used: AtomicBool,
+}
+
+/// The streams of one instance that are files, by their index in its table. An index may be given to another resource when its
+/// stream is gone; then the origin is gone, too, for only the stream keeps it.
+#[derive(Default)]
+pub struct FileStreams {
+    origins: HashMap<u32, Weak<Origin>>,
+}
+
+impl FileStreams {
+    fn remember(&mut self, index: u32, origin: &Arc<Origin>) {
+        if self.origins.len() >= FORGET_AT {
+            self.origins.retain(|_, origin| origin.strong_count() > 0);
+        }
+        self.origins.insert(index, Arc::downgrade(origin));
+    }
+
+    /// The file behind the stream of this index, and the position at which it begins; none when it is something else, or was used
+    /// already.
+    ///
+    /// # Errors
+    /// What the system says when the process can open no more files.
+    pub fn file(&self, index: u32) -> io::Result<Option<(OwnedFd, u64)>> {
+        match self.origins.get(&index).and_then(Weak::upgrade) {
+            Some(origin) if !origin.used.load(Relaxed) => {
+                Ok(Some((origin.file.as_fd().try_clone_to_owned()?, origin.offset)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A file's stream, with where it comes from.
+struct FileStream<S> {
+    inner: S,
+    origin: Arc<Origin>,
+}
+
+impl<S> FileStream<S> {
+    fn used(&mut self) -> &mut S {
+        self.origin.used.store(true, Relaxed);
+        &mut self.inner
+    }
+}
+
+#[async_trait]
+impl Pollable for FileStream<DynInputStream> {
+    async fn ready(&mut self) {
+        self.used().ready().await;
+    }
+}
+
+#[async_trait]
+impl InputStream for FileStream<DynInputStream> {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        self.used().read(size)
+    }
+
+    async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
+        self.used().blocking_read(size).await
+    }
+
+    async fn cancel(&mut self) {
+        self.inner.cancel().await;
+    }
+}
+
+#[async_trait]
+impl Pollable for FileStream<DynOutputStream> {
+    async fn ready(&mut self) {
+        self.inner.ready().await;
+    }
+}
+
+#[async_trait]
+impl OutputStream for FileStream<DynOutputStream> {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.used().write(bytes)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.inner.flush()
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.inner.check_write()
+    }
+
+    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.used().blocking_write_and_flush(bytes).await
+    }
+
+    async fn cancel(&mut self) {
+        self.inner.cancel().await;
+    }
+}
+
+/// Adds what replaces wasmtime's own: the streams of files, remembered. To be called when the rest is linked.
+pub fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
+    let mut types = linker.instance(&format!("wasi:filesystem/types@{VERSION}"))?;
+    types.func_wrap("[method]descriptor.read-via-stream", |store, (file, offset): (Resource<Descriptor>, u64)| {
+        Ok((input(store, &file, offset)?,))
+    })?;
+    types.func_wrap("[method]descriptor.write-via-stream", |store, (file, offset): (Resource<Descriptor>, u64)| {
+        Ok((output(store, &file, offset)?,))
+    })
+}
+
+fn input(
+    mut store: StoreContextMut<'_, Sandbox>,
+    file: &Resource<Descriptor>,
+    offset: u64,
+) -> wasmtime::Result<Result<Resource<DynInputStream>, ErrorCode>> {
+    let sandbox = store.data_mut();
+    let opened = sandbox.filesystem().read_via_stream(Resource::new_borrow(file.rep()), offset);
+    let (stream, origin) = match opened {
+        Ok(stream) => (stream, origin(sandbox, file, offset)?),
+        Err(error) => return error.downcast().map(Err),
+    };
+    let Some(origin) = origin else { return Ok(Ok(stream)) };
+    let inner = sandbox.table.delete(stream)?;
+    let stream: DynInputStream = Box::new(FileStream { inner, origin: Arc::clone(&origin) });
+    let stream = sandbox.table.push(stream)?;
+    sandbox.files.remember(stream.rep(), &origin);
+    Ok(Ok(stream))
+}
+
+fn output(
+    mut store: StoreContextMut<'_, Sandbox>,
+    file: &Resource<Descriptor>,
+    offset: u64,
+) -> wasmtime::Result<Result<Resource<DynOutputStream>, ErrorCode>> {
+    let sandbox = store.data_mut();
+    let opened = sandbox.filesystem().write_via_stream(Resource::new_borrow(file.rep()), offset);
+    let (stream, origin) = match opened {
+        Ok(stream) => (stream, origin(sandbox, file, offset)?),
+        Err(error) => return error.downcast().map(Err),
+    };
+    let Some(origin) = origin else { return Ok(Ok(stream)) };
+    let inner = sandbox.table.delete(stream)?;
+    let stream: DynOutputStream = Box::new(FileStream { inner, origin: Arc::clone(&origin) });
+    let stream = sandbox.table.push(stream)?;
+    sandbox.files.remember(stream.rep(), &origin);
+    Ok(Ok(stream))
+}
+
+fn origin(sandbox: &Sandbox, file: &Resource<Descriptor>, offset: u64) -> wasmtime::Result<Option<Arc<Origin>>> {
+    Ok(match sandbox.table.get(file)? {
+        Descriptor::File(file) => {
+            Some(Arc::new(Origin { file: Arc::clone(&file.file), offset, used: AtomicBool::new(false) }))
+        }
+        Descriptor::Dir(_) => None,
+    })
+}
