@@ -87,7 +87,8 @@ fn a_full_disk_below_a_component_fails_the_push_and_nothing_else() {
         server.check_image("team/app", "latest", &image);
         server.delete(&location).expect(204);
     }
-    server.wait_for_log("the backend is full");
+    server.wait_for_log("plugin storage: the file that it handed over can't be written");
+    server.wait_for_log("No space left on device");
     let small = Blob::random(940, 100_000);
     server.push_blob("team/app", &small);
     server.check_blob("team/app", &small);

@@ -11,7 +11,7 @@ use super::session::{Place, call, has};
 use super::transfer::{Transfer, step};
 use super::{PluginStorage, convert};
 use crate::storage::file::WriteOut;
-use crate::storage::{ByteRange, ErrorKind, Result, StorageKey, WriteOptions, Writer};
+use crate::storage::{ByteRange, ErrorKind, Result, StorageError, StorageKey, WriteOptions, Writer};
 
 /// The contract's bound of one chunk, in bytes.
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -122,7 +122,8 @@ impl PluginWriter {
                 self.transfer.give(piece).await
             }
             Way::File(out, at) => {
-                *at = out.write(vec![gathered, piece], *at, &self.transfer.call.key).await?;
+                let call = &self.transfer.call;
+                *at = out.write(vec![gathered, piece], *at, &call.key).await.map_err(|error| in_file(call, &error))?;
                 Ok(())
             }
         }
@@ -171,9 +172,10 @@ impl PluginWriter {
                 self.transfer.flush().await
             }
             Way::File(out, at) => {
-                let key = &self.transfer.call.key;
-                *at = out.write(vec![rest], *at, key).await?;
-                out.wait(key).await
+                let call = &self.transfer.call;
+                let written = out.write(vec![rest], *at, &call.key).await;
+                *at = written.map_err(|error| in_file(call, &error))?;
+                out.wait(&call.key).await.map_err(|error| in_file(call, &error))
             }
         }
     }
@@ -202,6 +204,11 @@ impl PluginWriter {
     pub(super) async fn throw_away(mut self) {
         self.transfer.break_off().await;
     }
+}
+
+/// A failure to write the file of a component, with the component's name.
+fn in_file(call: &Call, error: &StorageError) -> StorageError {
+    call.error(error.kind(), format_args!("the file that it handed over can't be written: {error}"))
 }
 
 #[async_trait]
