@@ -39,7 +39,7 @@ pub struct S3 {
     pub skipverify: bool,
     /// Signature version 4. There is no other: false is refused.
     pub v4auth: bool,
-    /// Size of an uploaded part: 5 MiB to 5 GiB.
+    /// Size of an uploaded part: 5 MiB to 5 GiB. The default is doubled while half of `storage.uploads.part_memory_bytes_max` is free.
     pub chunksize: ByteSize,
     /// Size of a part copied within the store: 5 MiB to 5 GiB.
     pub multipartcopychunksize: ByteSize,
@@ -84,9 +84,9 @@ impl Default for S3 {
             skipverify: false,
             v4auth: true,
             chunksize: ByteSize::mib(10),
-            multipartcopychunksize: ByteSize::mib(32),
+            multipartcopychunksize: ByteSize::mib(128),
             multipartcopymaxconcurrency: 100,
-            multipartcopythresholdsize: ByteSize::mib(32),
+            multipartcopythresholdsize: ByteSize::mib(128),
             rootdirectory: String::new(),
             storageclass: "STANDARD".to_owned(),
             objectacl: "private".to_owned(),
@@ -122,7 +122,7 @@ pub struct Oss {
     pub encryptionkeyid: String,
     /// Uses TLS.
     pub secure: bool,
-    /// Size of an uploaded part: at least 5 MiB.
+    /// Size of an uploaded part: at least 5 MiB. The default is doubled while half of `storage.uploads.part_memory_bytes_max` is free.
     pub chunksize: ByteSize,
     /// Prefix of every key.
     pub rootdirectory: String,

@@ -36,7 +36,10 @@ impl Scene {
     fn new(more: &str) -> Self {
         let store = Store::s3();
         let proxy = FaultProxy::to(store.address());
-        let server = Server::setup().config_text(&through(&proxy, &store, more)).start();
+        // With parts that are small, so that uploads of many need not be large.
+        let config =
+            through(&proxy, &store, more).replace("    forcepathstyle", "    chunksize: 5MiB\n    forcepathstyle");
+        let server = Server::setup().config_text(&config).start();
         Self { _store: store, proxy, server }
     }
 
@@ -228,6 +231,50 @@ fn a_download_that_can_not_go_on_is_broken_off_and_not_ended() {
         scene.recover();
         scene.server.check_blob("library/app", &blob);
     }
+}
+
+#[test]
+fn chunks_are_put_together_though_the_bytes_of_each_break_off() {
+    let scene = Scene::new(IMPATIENT);
+    // Together they fit into one part; and a chunk in the middle that is too small to be copied as a part.
+    for (seed, sizes) in [(2330, [1 << 20, 1 << 20, 1 << 20]), (2331, [6 << 20, 3 << 20, 6 << 20])] {
+        let blob = Blob::random(seed, sizes.iter().sum());
+        let (mut location, mut start) = (scene.server.start_upload("library/app"), 0);
+        for size in sizes {
+            location = scene.server.patch(&location, &blob.bytes[start..start + size]).expect(202).location();
+            start += size;
+        }
+        scene.proxy.rule(Rule::new("GET", "/parts/", Fault::Truncate(700_000)));
+        let before = scene.proxy.faults();
+        scene.server.close_upload(&location, &blob.digest, b"").expect(201);
+        assert!(scene.proxy.faults() - before >= 3, "{}", scene.proxy.seen());
+        scene.proxy.clear();
+        scene.server.check_blob("library/app", &blob);
+    }
+}
+
+#[test]
+fn a_tag_that_moves_while_it_is_read_is_read_anew() {
+    let scene = Scene::new("");
+    let (old, new) = (Image::oci(2340), Image::oci(2341));
+    scene.server.push_image("library/app", "v1", &old);
+    scene.server.push_blobs("library/app", &new);
+    let link = "/tags/v1/current/link";
+    // The first answer breaks off, and the tag moves before the rest is asked for.
+    scene.proxy.rule(Rule::new("GET", link, Fault::Truncate(9)).times(1));
+    scene.proxy.rule(Rule::new("GET", link, Fault::Delay(Duration::from_secs(3))).times(1));
+    let before = scene.proxy.count("GET", link);
+    let answer = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| scene.server.get("/v2/library/app/manifests/v1"));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while scene.proxy.count("GET", link) < before + 2 {
+            assert!(Instant::now() < deadline, "{}", scene.proxy.seen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        scene.server.put_manifest("library/app", "v1", &new.manifest).expect(201);
+        reader.join().expect("an answer")
+    });
+    assert_eq!(answer.expect(200).body, new.manifest.bytes);
 }
 
 #[test]

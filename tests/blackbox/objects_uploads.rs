@@ -77,8 +77,8 @@ fn patient(server: &Server) -> Connection {
     Connection::over(Box::new(stream), &server.host())
 }
 
-/// The published recipe is about a layer of 1 GiB that fails at 200 parts. This one has 130 parts of the default size, a store
-/// that keeps them all, and comes in one request, as docker sends it.
+/// The published recipe is about a layer of 1 GiB that fails at 200 parts. This one has parts of the default size, a store that
+/// keeps them all, and comes in one request, as docker sends it.
 #[test]
 fn a_layer_of_more_than_a_gigabyte_goes_through_with_the_default_chunk_size() {
     const PIECE: usize = 1 << 20;

@@ -9,11 +9,17 @@ use super::OpenError;
 use super::guard::Guard;
 use super::transport::{Authorize, ClientOptions, Transport, reasons};
 use crate::config::storage::Requests;
+use crate::config::value::ByteSize;
 use crate::storage::opendal::OpendalOptions;
 use crate::telemetry::metrics::StoreRequests;
 
 /// Connections that are kept although nothing is asked.
 const IDLE_CONNECTIONS_MAX: usize = 100;
+
+/// The size of parts while there is memory: twice the default, and never anything else than what somebody has written.
+pub(super) fn part_bytes_with_room(written: ByteSize, default: ByteSize) -> usize {
+    if written == default { default.as_usize().saturating_mul(2) } else { written.as_usize() }
+}
 
 /// The network between this server and one store.
 #[derive(Debug, Clone)]

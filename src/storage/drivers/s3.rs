@@ -8,7 +8,7 @@ use ::opendal::services;
 
 use super::diagnosis::Keys;
 use super::multipart::MultipartUploads;
-use super::network::Network;
+use super::network::{self, Network};
 use super::signing::S3Signer;
 use super::transport::ClientOptions;
 use super::urls::OperatorUrls;
@@ -106,6 +106,7 @@ fn opendal_options(config: &S3, network: &Network) -> OpendalOptions {
     let default = matches!(&*class, "NONE" | "STANDARD") && config.objectacl == "private";
     OpendalOptions {
         part_bytes: config.chunksize.as_usize(),
+        part_bytes_with_room: network::part_bytes_with_room(config.chunksize, S3::default().chunksize),
         copies: CopyOptions {
             // A copy in one request would have neither the class nor the access list.
             whole_bytes_max: if default { config.multipartcopythresholdsize.get() } else { 0 },

@@ -1,12 +1,13 @@
 //! Copying and assembling: inside the service where it can.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::opendal::options;
 use futures_util::StreamExt;
 
-use super::client::Client;
+use super::client::{Client, TryLater};
 use super::reader;
 use super::writer::{PartWriter, Upload, content_type};
 use crate::storage::{ByteRange, ErrorKind, Result, StorageError, StorageKey, Writer};
@@ -62,11 +63,18 @@ pub(super) async fn assemble(client: &Arc<Client>, parts: &[StorageKey], key: &S
             for part in parts {
                 sized.push((part, client.stat("assemble", part).await?.size));
             }
+            let whole: u64 = sized.iter().map(|(_, size)| size).sum();
+            if whole <= client.options.part_bytes as u64 {
+                // No more requests, and an object that is too small for a part would be streamed anyhow.
+                return stream(client, parts, key).await;
+            }
             match inside(client, &sized, key).await {
                 Err(error) if is_refused(&error) => {
                     tracing::warn!(%error, "the store does not assemble objects itself; the bytes go through this server");
                     stream(client, parts, key).await
                 }
+                // The operator streams what is too small for a part, and does not resume that.
+                Err(error) if broke_off(&error) => stream(client, parts, key).await,
                 assembled => assembled,
             }
         }
@@ -77,6 +85,13 @@ pub(super) async fn assemble(client: &Arc<Client>, parts: &[StorageKey], key: &S
 /// Whether a store said no to a way of doing it, rather than to the thing itself.
 fn is_refused(error: &StorageError) -> bool {
     matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Other)
+}
+
+/// Whether bytes on their way here ended too early. A request that failed was repeated until it was given up.
+fn broke_off(error: &StorageError) -> bool {
+    let said = error.source().and_then(|source| source.downcast_ref::<::opendal::Error>());
+    let given_up = said.and_then(std::error::Error::source).is_some_and(|source| source.is::<TryLater>());
+    error.is_retryable() && said.is_some() && !given_up
 }
 
 /// How long a store may take to copy so much.

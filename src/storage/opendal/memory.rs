@@ -33,6 +33,16 @@ impl PartMemory {
         Quota { shared: self.clone(), base: Arc::new(base), own: Arc::new(Semaphore::new(PARTS_MIN)) }
     }
 
+    /// The same, where at least half of the budget stays free for others; `None` at once where it would not.
+    pub(super) fn quota_if_roomy(&self, part_bytes: usize) -> Option<Quota> {
+        let units = part_bytes.saturating_mul(PARTS_MIN).div_ceil(UNIT_BYTES);
+        if self.units.available_permits() < units.saturating_add(self.units_max as usize / 2) {
+            return None;
+        }
+        let base = self.units.clone().try_acquire_many_owned(u32::try_from(units).ok()?).ok()?;
+        Some(Quota { shared: self.clone(), base: Arc::new(Some(base)), own: Arc::new(Semaphore::new(PARTS_MIN)) })
+    }
+
     /// `None` never: it is not closed.
     async fn acquire(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX).min(self.units_max);
@@ -128,6 +138,17 @@ mod tests {
         assert!(one.reserve(PART, LONG).now_or_never().is_some());
         drop((two, third));
         assert!(memory.quota(PART).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn half_of_the_memory_is_left_to_those_who_need_it() {
+        let memory = PartMemory::new(16 * PART as u64);
+        let large: Vec<_> = std::iter::from_fn(|| memory.quota_if_roomy(2 * PART)).collect();
+        assert_eq!(large.len(), 2, "each takes four");
+        assert!(memory.quota(PART).now_or_never().is_some());
+        drop(large);
+        assert!(memory.quota_if_roomy(2 * PART).is_some());
+        assert!(memory.quota_if_roomy(5 * PART).is_none());
     }
 
     #[tokio::test]

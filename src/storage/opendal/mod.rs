@@ -82,6 +82,9 @@ pub struct OpendalOptions {
     /// The size of the first parts of a large object. Later ones are larger, so that [`Self::parts_max`] are enough for all
     /// that a store takes. At least 5 MiB on S3.
     pub part_bytes: usize,
+    /// The same for an object that is begun while at least half of [`Self::part_memory`] is free: larger parts are fewer requests.
+    /// It is decided once for an object: some stores want all of its parts, but for the last, alike.
+    pub part_bytes_with_room: usize,
     /// Of how many parts an object may be made.
     pub parts_max: usize,
     /// How many parts of one object are sent at a time. Each is held in memory until it has arrived.
@@ -110,6 +113,7 @@ impl Default for OpendalOptions {
             attempts_max: NonZeroUsize::MIN.saturating_add(3),
             pause: Duration::from_millis(100),
             part_bytes: 8 * 1024 * 1024,
+            part_bytes_with_room: 0,
             parts_max: 10_000,
             parts_concurrent: NonZeroUsize::MIN.saturating_add(1),
             part_memory: PartMemory::default(),
@@ -120,6 +124,9 @@ impl Default for OpendalOptions {
         }
     }
 }
+
+/// How often an object that is replaced while it is read is read anew.
+const REPLACED_MAX: usize = 5;
 
 /// How many objects are listed and deleted at a time. S3 and OSS take 1000 in one request.
 const DELETED_MAX: usize = 999;
@@ -135,6 +142,22 @@ impl OpendalStorage {
     pub fn new(operator: Operator, name: impl Into<String>, options: OpendalOptions) -> Self {
         let quirks = Quirks::of(&operator, &options);
         Self { name: name.into(), client: Arc::new(Client::new(operator, options, quirks)) }
+    }
+
+    async fn get_once(&self, key: &StorageKey, bytes_max: u64) -> Result<Bytes> {
+        let mut stream = self.read(key, ByteRange::ALL).await?;
+        if stream.meta.size > bytes_max {
+            return Err(StorageError::new(ErrorKind::TooLarge, "get", key));
+        }
+        let mut whole = BytesMut::new();
+        while let Some(piece) = stream.body.next().await {
+            let piece = piece?;
+            if whole.is_empty() && piece.len() as u64 == stream.meta.size {
+                return Ok(piece);
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
     }
 
     async fn delete_one_by_one(&self, keys: &[StorageKey]) -> Result<()> {
@@ -175,19 +198,14 @@ impl Storage for OpendalStorage {
     }
 
     async fn get(&self, key: &StorageKey, bytes_max: u64) -> Result<Bytes> {
-        let mut stream = self.read(key, ByteRange::ALL).await?;
-        if stream.meta.size > bytes_max {
-            return Err(StorageError::new(ErrorKind::TooLarge, "get", key));
-        }
-        let mut whole = BytesMut::new();
-        while let Some(piece) = stream.body.next().await {
-            let piece = piece?;
-            if whole.is_empty() && piece.len() as u64 == stream.meta.size {
-                return Ok(piece);
+        let mut attempt = 1;
+        loop {
+            match self.get_once(key, bytes_max).await {
+                // It was replaced after its bytes broke off, so the rest of them can't be had any more; the new one can.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < REPLACED_MAX => attempt += 1,
+                outcome => return outcome,
             }
-            whole.extend_from_slice(&piece);
         }
-        Ok(whole.freeze())
     }
 
     async fn read(&self, key: &StorageKey, range: ByteRange) -> Result<ReadStream> {

@@ -24,6 +24,8 @@ pub(super) struct PartWriter {
     if_absent: bool,
     held: Vec<Bytes>,
     held_bytes: usize,
+    /// The size of the first parts.
+    first_part_bytes: usize,
     /// Memory for parts, once this is more than a small object, and of that for the part that is held.
     quota: Option<Quota>,
     reserved: Option<Reserved>,
@@ -37,13 +39,15 @@ impl PartWriter {
         client.path("write", key)?;
         let if_absent = if_absent && client.quirks.conditional_put;
         let (client, key) = (Arc::clone(client), key.clone());
-        let (quota, reserved, upload) = (None, None, None);
-        Ok(Self { client, key, if_absent, held: Vec::new(), held_bytes: 0, quota, reserved, parts: 0, size: 0, upload })
+        let first_part_bytes = client.options.part_bytes;
+        let (quota, reserved, upload, held) = (None, None, None, Vec::new());
+        let (held_bytes, parts, size) = (0, 0, 0);
+        Ok(Self { client, key, if_absent, held, held_bytes, first_part_bytes, quota, reserved, parts, size, upload })
     }
 
     fn part_bytes(&self) -> usize {
         let parts_per_size = (self.client.options.parts_max / PART_SIZES).max(1);
-        self.client.options.part_bytes.saturating_mul(1 << (self.parts / parts_per_size).min(16))
+        self.first_part_bytes.saturating_mul(1 << (self.parts / parts_per_size).min(16))
     }
 
     fn take_held(&mut self) -> Buffer {
@@ -59,16 +63,27 @@ impl PartWriter {
     /// Adds to the part that is held; before it grows beyond a small object, waits for memory for all of it.
     async fn hold(&mut self, piece: Bytes) {
         if self.reserved.is_none() && self.held_bytes + piece.len() > UNRESERVED_BYTES_MAX {
-            let part_bytes = self.part_bytes();
             let quota = match self.quota.take() {
                 Some(quota) => quota,
-                None => self.client.options.part_memory.quota(part_bytes).await,
+                None => self.first_quota().await,
             };
-            self.reserved = Some(quota.reserve(part_bytes, self.client.options.call_time_max).await);
+            self.reserved = Some(quota.reserve(self.part_bytes(), self.client.options.call_time_max).await);
             self.quota = Some(quota);
         }
         self.held_bytes += piece.len();
         self.held.push(piece);
+    }
+
+    /// Memory for the first part, before any has been sent: what decides how large parts are.
+    async fn first_quota(&mut self) -> Quota {
+        let options = &self.client.options;
+        if options.part_bytes_with_room > options.part_bytes
+            && let Some(quota) = options.part_memory.quota_if_roomy(options.part_bytes_with_room)
+        {
+            self.first_part_bytes = options.part_bytes_with_room;
+            return quota;
+        }
+        options.part_memory.quota(self.first_part_bytes).await
     }
 
     fn options(&self) -> options::WriteOptions {
@@ -177,7 +192,10 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let (Some(mut writer), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(async move {
-                if let Err(error) = writer.abort().await {
+                // What is not there need not be aborted: it was completed, or aborted by a request whose answer was lost.
+                if let Err(error) = writer.abort().await
+                    && error.kind() != ::opendal::ErrorKind::NotFound
+                {
                     tracing::warn!(%error, "an unfinished upload could not be aborted");
                 }
             });

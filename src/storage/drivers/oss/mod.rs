@@ -10,7 +10,7 @@ use ::opendal::{Operator, services};
 use self::sign::{OssSigner, OssUrls};
 use super::diagnosis::Keys;
 use super::multipart::MultipartUploads;
-use super::network::Network;
+use super::network::{self, Network};
 use super::transport::{Authorize, ClientOptions};
 use super::{OpenError, Store};
 use crate::config::drivers::{Oss, OssStyle};
@@ -55,7 +55,11 @@ pub(super) fn open(config: &Oss, network: &Network) -> Result<Store, OpenError> 
     Ok(Store {
         name: "oss",
         operator: network.carry(operator, &client, Some(signer)),
-        options: OpendalOptions { part_bytes: config.chunksize.as_usize(), ..network.opendal_options() },
+        options: OpendalOptions {
+            part_bytes: config.chunksize.as_usize(),
+            part_bytes_with_room: network::part_bytes_with_room(config.chunksize, Oss::default().chunksize),
+            ..network.opendal_options()
+        },
         place: format!("the OSS bucket {shown} (region {})", endpoint.region),
         begun: Some(Arc::new(begun)),
         // The service signs the host name too, which a domain of the bucket's own hides from the signer.
