@@ -22,14 +22,25 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// When the build fails.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf> {
     say("building wharf");
-    let mut command = cargo(&["build", "--locked", "--package", "wharf", "--bin", "wharf"])?;
-    command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
+    let release: &[&str] = if profile == Profile::Release { &["--release"] } else { &[] };
+    built("wharf", release)
+}
+
+/// Builds the plain client of S3 that the server is measured beside, and returns the path of its binary.
+///
+/// # Errors
+/// When the build fails.
+pub(crate) fn build_signed_client() -> Result<PathBuf> {
+    say("building the plain client of S3");
+    built("signed-client", &["--release"])
+}
+
+fn built(package: &str, how: &[&str]) -> Result<PathBuf> {
+    let mut command = cargo(&["build", "--locked", "--package", package, "--bin", package])?;
+    command.args(how).arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let printed = capture(&mut command)?;
     let messages = printed.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
-    messages.filter_map(|message| message.executable).next_back().context("cargo built no wharf binary")
+    messages.filter_map(|message| message.executable).next_back().context("cargo built no program")
 }
 
 /// How the server is compiled.

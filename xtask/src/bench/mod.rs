@@ -8,6 +8,7 @@ mod client;
 mod content;
 mod contestant;
 mod load;
+mod plain;
 mod plugins;
 mod rows;
 mod store;
@@ -19,6 +20,7 @@ use crate::server::{self, Profile};
 use crate::tools::{self, Toolbox};
 use anyhow::{Context, Result, bail};
 use contestant::{Contestant, PASSWORD, Recipe, USER};
+use plain::Plain;
 use plugins::Components;
 use rows::{Row, Scale, Who};
 use std::collections::BTreeMap;
@@ -46,6 +48,9 @@ pub(crate) struct Args {
     /// Measure this binary instead of building one
     #[arg(long, value_name = "BINARY")]
     wharf: Option<PathBuf>,
+    /// Take this binary of xtask/signed-client instead of building one
+    #[arg(long, value_name = "BINARY")]
+    signed_client: Option<PathBuf>,
     /// Where the servers' folders are made and removed again [default: in cargo's target folder]
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
@@ -65,6 +70,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         registries: registries(&wharf, &toolbox, &args.peers)?,
         base: base.clone(),
         components: None,
+        signed_client: args.signed_client.clone(),
+        plain: None,
         htpasswd: toolbox.path("WHARF_TOOL_HTPASSWD").context("there is no htpasswd")?.to_owned(),
         nginx: toolbox.path("WHARF_TOOL_NGINX").context("there is no nginx")?.to_owned(),
         toolbox,
@@ -74,6 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let outcome = measure(&mut field, args, scale);
     field.running.clear();
+    field.plain = None;
     let _ = fs::remove_dir_all(&field.folder);
     outcome
 }
@@ -113,6 +121,10 @@ struct Field {
     registries: Vec<Recipe>,
     /// Built when a row first needs them.
     components: Option<Components>,
+    /// Likewise, unless it was given.
+    signed_client: Option<PathBuf>,
+    /// Started when a row first needs it.
+    plain: Option<Plain>,
     toolbox: Toolbox,
     /// Where what outlives a run is kept.
     base: PathBuf,
@@ -137,8 +149,13 @@ impl Field {
                 (row.prepare)(self.shared(recipe)?).with_context(|| format!("preparing {}", recipe.label))?;
             }
         }
-        let mut results: Vec<Results> =
-            recipes.iter().map(|recipe| Results { label: recipe.label.clone(), samples: Vec::new() }).collect();
+        let plain = row.plain.iter().copied();
+        if let Some((_, bytes)) = row.plain.first() {
+            self.plain()?.prepare(*bytes)?;
+        }
+        let labels = recipes.iter().map(|recipe| recipe.label.clone());
+        let labels = labels.chain(plain.clone().map(|(work, _)| work.label().to_owned()));
+        let mut results: Vec<Results> = labels.map(|label| Results { label, samples: Vec::new() }).collect();
         for round in 0..scale.rounds as u64 {
             for (recipe, results) in recipes.iter().zip(&mut results) {
                 let sample = if row.fresh {
@@ -148,6 +165,10 @@ impl Field {
                     (row.measure)(self.shared(recipe)?, round)
                 };
                 results.samples.push(sample.with_context(|| format!("measuring {}", recipe.label))?);
+            }
+            for ((work, bytes), results) in plain.clone().zip(&mut results[recipes.len()..]) {
+                let sample = self.plain()?.measure(work, bytes, round);
+                results.samples.push(sample.with_context(|| format!("measuring the {}", work.label()))?);
             }
         }
         Ok(results)
@@ -189,6 +210,15 @@ impl Field {
             self.components = Some(Components::build(&self.registries[0].binary, &self.toolbox, kept)?);
         }
         self.components.as_ref().context("they have just been built")
+    }
+
+    fn plain(&mut self) -> Result<&Plain> {
+        if self.plain.is_none() {
+            let gateway = self.toolbox.path("WHARF_TOOL_VERSITYGW").context("there is no versitygw")?;
+            let binary = self.signed_client.clone().map_or_else(server::build_signed_client, Ok)?;
+            self.plain = Some(Plain::start(binary, gateway, &self.folder.join("plain"))?);
+        }
+        self.plain.as_ref().context("it has just been started")
     }
 
     /// A line of an htpasswd file, made by Apache's own program.

@@ -12,7 +12,7 @@ const SECRET_KEY: &str = "benchsecret";
 const BUCKET: &str = "images";
 
 /// What takes the place of the file system in a registry's configuration. Clients are not sent to the store: what the registry
-/// does with a blob is what is measured.
+/// does with a blob is what is measured. Both remember what they have seen, as the configuration in the image of `distribution` says.
 pub(super) const CONFIG: &str = "  s3:
     accesskey: benchkey
     secretkey: benchsecret
@@ -22,6 +22,8 @@ pub(super) const CONFIG: &str = "  s3:
     forcepathstyle: true
   redirect:
     disable: true
+  cache:
+    blobdescriptor: inmemory
 ";
 
 /// A running store.
@@ -31,6 +33,9 @@ pub(super) struct Store {
 }
 
 impl Store {
+    /// The access key and the secret.
+    pub(super) const KEYS: (&str, &str) = (ACCESS_KEY, SECRET_KEY);
+
     /// Starts `gateway`, which keeps all its files in `folder`.
     pub(super) fn start(gateway: &Path, folder: &Path) -> Result<Self> {
         let (address, data) = (free_address()?, folder.join("data"));
@@ -45,6 +50,11 @@ impl Store {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Where an object of its bucket lies.
+    pub(super) fn url(&self, key: &str) -> String {
+        format!("http://{}/{BUCKET}/{key}", self.address())
     }
 
     /// How many requests it has had.

@@ -13,19 +13,18 @@ const PAGE: u64 = 100;
 
 pub(super) fn rows(scale: Scale) -> Vec<Row> {
     let (tags, repositories) = (scale.tags, scale.repositories);
-    let everything = repositories + 1000;
     let put = move |contestant: &Contestant, round| {
         let repository = tagged(round);
         put_tags(contestant, &repository, scale)
     };
-    let catalog = |name: String, first: String| {
-        let measure = move |contestant: &Contestant, _| walk_for_a_while(contestant, &first, scale);
-        Row::new(name, Who::Registries, Unit::Each, measure)
-            .prepared(move |contestant| fill_catalog(contestant, scale).map(drop))
-    };
     vec![
-        catalog(format!("catalog of {repositories} in pages of {PAGE}"), format!("/v2/_catalog?n={PAGE}")),
-        catalog(format!("catalog of {repositories} at once"), format!("/v2/_catalog?n={everything}")),
+        catalog(
+            format!("catalog of {repositories} in pages of {PAGE}"),
+            format!("/v2/_catalog?n={PAGE}"),
+            Who::Registries,
+            scale,
+        ),
+        catalog_at_once("catalog", Who::Registries, scale),
         Row::new(format!("PUT of {tags} tags, c = 64"), Who::Registries, Unit::Each, put).prepared(move |contestant| {
             (0..scale.rounds as u64).try_for_each(|round| publish_layers(contestant, &tagged(round)))
         }),
@@ -43,6 +42,17 @@ pub(super) fn rows(scale: Scale) -> Vec<Row> {
         })
         .prepared(move |contestant| fill_tags(contestant, scale)),
     ]
+}
+
+/// All repositories in one answer, with another beginning of the row's name and others who take part.
+pub(super) fn catalog_at_once(name: &str, who: Who, scale: Scale) -> Row {
+    let (repositories, everything) = (scale.repositories, scale.repositories + 1000);
+    catalog(format!("{name} of {repositories} at once"), format!("/v2/_catalog?n={everything}"), who, scale)
+}
+
+fn catalog(name: String, first: String, who: Who, scale: Scale) -> Row {
+    let measure = move |contestant: &Contestant, _| walk_for_a_while(contestant, &first, scale);
+    Row::new(name, who, Unit::Each, measure).prepared(move |contestant| fill_catalog(contestant, scale))
 }
 
 fn tagged(round: u64) -> String {

@@ -1,6 +1,7 @@
 //! The rows of the table: what is done, by whom, and how it is counted.
 
 mod auth;
+mod images;
 mod large;
 mod lists;
 mod objects;
@@ -11,6 +12,7 @@ mod pushes;
 
 use super::contestant::Contestant;
 use super::load::Sample;
+use super::plain::Work;
 use anyhow::Result;
 
 /// How much of everything.
@@ -104,6 +106,8 @@ pub(super) struct Row {
     pub(super) unit: Unit,
     /// Whether each sample wants a server of its own on an empty folder: for what fills the disk or looks at the process.
     pub(super) fresh: bool,
+    /// What a plain client of the object store does beside the servers, with an object of so many bytes.
+    pub(super) plain: Vec<(Work, u64)>,
     /// Called once for each server before the first sample.
     pub(super) prepare: Prepare,
     /// Called with the number of the round.
@@ -112,11 +116,17 @@ pub(super) struct Row {
 
 impl Row {
     fn new(name: String, who: Who, unit: Unit, measure: impl Fn(&Contestant, u64) -> Result<Sample> + 'static) -> Self {
-        Self { name, who, unit, fresh: false, prepare: Box::new(|_| Ok(())), measure: Box::new(measure) }
+        let plain = Vec::new();
+        Self { name, who, unit, fresh: false, plain, prepare: Box::new(|_| Ok(())), measure: Box::new(measure) }
     }
 
     fn prepared(mut self, prepare: impl Fn(&Contestant) -> Result<()> + 'static) -> Self {
         self.prepare = Box::new(prepare);
+        self
+    }
+
+    fn beside_plain(mut self, works: &[Work], bytes: u64) -> Self {
+        self.plain = works.iter().map(|work| (*work, bytes)).collect();
         self
     }
 
