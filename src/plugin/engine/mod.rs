@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 pub use compile::Code;
 pub use kept::default_directory;
@@ -145,6 +145,7 @@ fn config(pooling: bool) -> Config {
             .table_elements(TABLE_ELEMENTS_MAX)
             .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
             .table_keep_resident(KEEP_RESIDENT_BYTES)
+            .pagemap_scan(Enabled::Auto)
             .max_unused_warm_slots(WARM_SLOTS_MAX);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
