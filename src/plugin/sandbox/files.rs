@@ -11,11 +11,10 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, HostDescriptor as _};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsResult, InputStream, OutputStream, Pollable, StreamResult};
 
 use super::Sandbox;
 
@@ -131,57 +130,37 @@ impl OutputStream for FileStream<DynOutputStream> {
 /// Adds what replaces wasmtime's own: the streams of files, remembered. To be called when the rest is linked.
 pub fn link(linker: &mut Linker<Sandbox>) -> wasmtime::Result<()> {
     let mut types = linker.instance(&format!("wasi:filesystem/types@{VERSION}"))?;
-    types.func_wrap("[method]descriptor.read-via-stream", |store, (file, offset): (Resource<Descriptor>, u64)| {
-        Ok((input(store, &file, offset)?,))
-    })?;
-    types.func_wrap("[method]descriptor.write-via-stream", |store, (file, offset): (Resource<Descriptor>, u64)| {
-        Ok((output(store, &file, offset)?,))
+    types.func_wrap(
+        "[method]descriptor.read-via-stream",
+        |mut store, (file, offset): (Resource<Descriptor>, u64)| {
+            let sandbox: &mut Sandbox = store.data_mut();
+            let opened = sandbox.filesystem().read_via_stream(Resource::new_borrow(file.rep()), offset);
+            Ok((remembered(sandbox, opened, &file, offset, |stream| Box::new(stream) as DynInputStream)?,))
+        },
+    )?;
+    types.func_wrap("[method]descriptor.write-via-stream", |mut store, (file, offset): (Resource<Descriptor>, u64)| {
+        let sandbox: &mut Sandbox = store.data_mut();
+        let opened = sandbox.filesystem().write_via_stream(Resource::new_borrow(file.rep()), offset);
+        Ok((remembered(sandbox, opened, &file, offset, |stream| Box::new(stream) as DynOutputStream)?,))
     })
 }
 
-fn input(
-    mut store: StoreContextMut<'_, Sandbox>,
+/// A stream that was opened, with its file remembered.
+fn remembered<S: Send + 'static>(
+    sandbox: &mut Sandbox,
+    opened: FsResult<Resource<S>>,
     file: &Resource<Descriptor>,
     offset: u64,
-) -> wasmtime::Result<Result<Resource<DynInputStream>, ErrorCode>> {
-    let sandbox = store.data_mut();
-    let opened = sandbox.filesystem().read_via_stream(Resource::new_borrow(file.rep()), offset);
-    let (stream, origin) = match opened {
-        Ok(stream) => (stream, origin(sandbox, file, offset)?),
+    wrap: impl FnOnce(FileStream<S>) -> S,
+) -> wasmtime::Result<Result<Resource<S>, ErrorCode>> {
+    let stream = match opened {
+        Ok(stream) => stream,
         Err(error) => return error.downcast().map(Err),
     };
-    let Some(origin) = origin else { return Ok(Ok(stream)) };
+    let Descriptor::File(file) = sandbox.table.get(file)? else { return Ok(Ok(stream)) };
+    let origin = Arc::new(Origin { file: Arc::clone(&file.file), offset, used: AtomicBool::new(false) });
     let inner = sandbox.table.delete(stream)?;
-    let stream: DynInputStream = Box::new(FileStream { inner, origin: Arc::clone(&origin) });
-    let stream = sandbox.table.push(stream)?;
+    let stream = sandbox.table.push(wrap(FileStream { inner, origin: Arc::clone(&origin) }))?;
     sandbox.files.remember(stream.rep(), &origin);
     Ok(Ok(stream))
-}
-
-fn output(
-    mut store: StoreContextMut<'_, Sandbox>,
-    file: &Resource<Descriptor>,
-    offset: u64,
-) -> wasmtime::Result<Result<Resource<DynOutputStream>, ErrorCode>> {
-    let sandbox = store.data_mut();
-    let opened = sandbox.filesystem().write_via_stream(Resource::new_borrow(file.rep()), offset);
-    let (stream, origin) = match opened {
-        Ok(stream) => (stream, origin(sandbox, file, offset)?),
-        Err(error) => return error.downcast().map(Err),
-    };
-    let Some(origin) = origin else { return Ok(Ok(stream)) };
-    let inner = sandbox.table.delete(stream)?;
-    let stream: DynOutputStream = Box::new(FileStream { inner, origin: Arc::clone(&origin) });
-    let stream = sandbox.table.push(stream)?;
-    sandbox.files.remember(stream.rep(), &origin);
-    Ok(Ok(stream))
-}
-
-fn origin(sandbox: &Sandbox, file: &Resource<Descriptor>, offset: u64) -> wasmtime::Result<Option<Arc<Origin>>> {
-    Ok(match sandbox.table.get(file)? {
-        Descriptor::File(file) => {
-            Some(Arc::new(Origin { file: Arc::clone(&file.file), offset, used: AtomicBool::new(false) }))
-        }
-        Descriptor::Dir(_) => None,
-    })
 }
