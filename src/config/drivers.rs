@@ -162,7 +162,7 @@ pub struct Azure {
     pub serviceurl: String,
     /// Prefix of every key.
     pub rootdirectory: String,
-    /// Connection string, instead of account and key.
+    /// Connection string, instead of account and key; it may have a shared access signature in the key's place.
     pub connectionstring: Secret,
     /// Accepts any certificate.
     pub skipverify: bool,
@@ -213,7 +213,8 @@ pub struct AzureCredentials {
 pub struct Gcs {
     /// The bucket; required.
     pub bucket: String,
-    /// File with the service account's key.
+    /// File with the service account's key, or another of Google's files of credentials. Without it and `credentials` the usual
+    /// places are asked.
     pub keyfile: String,
     /// The content of such a file.
     pub credentials: BTreeMap<String, Secret>,

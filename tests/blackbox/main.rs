@@ -40,6 +40,8 @@ mod objects_oss;
 mod objects_recipes;
 mod objects_replicas;
 mod objects_requests;
+mod objects_roles;
+mod objects_roles_azure;
 mod objects_runtime;
 mod objects_s3;
 mod objects_swift;

@@ -106,6 +106,13 @@ struct State {
 pub struct FaultProxy {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    /// What each request has to have in a header, or it is refused as one whose credentials have ended.
+    demand: Option<Arc<Demand>>,
+}
+
+struct Demand {
+    header: &'static str,
+    is_good: Box<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
 /// How large an answer may be that is remembered.
@@ -114,8 +121,21 @@ const REMEMBERED_BYTES_MAX: usize = 64 * 1024;
 impl FaultProxy {
     /// Before the store at `target`.
     pub fn to(target: SocketAddr) -> Self {
+        Self::before(target, None)
+    }
+
+    /// The same for requests only that have something good in this header.
+    pub fn demanding(
+        target: SocketAddr,
+        header: &'static str,
+        is_good: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::before(target, Some(Arc::new(Demand { header, is_good: Box::new(is_good) })))
+    }
+
+    fn before(target: SocketAddr, demand: Option<Arc<Demand>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let proxy = Self { address: listener.local_addr().expect("an address"), state: Arc::default() };
+        let proxy = Self { address: listener.local_addr().expect("an address"), state: Arc::default(), demand };
         let shared = proxy.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -221,6 +241,11 @@ impl FaultProxy {
         }
         let body = head.body(&mut client.from, false)?;
         let bodiless = line.starts_with("HEAD ");
+        if self.demand.as_ref().is_some_and(|demand| !(demand.is_good)(&head.header(demand.header).unwrap_or_default()))
+        {
+            drop(under_way);
+            return client.to.write_all(&Message::error(401, "ExpiredToken", None).encode(bodiless)).ok();
+        }
         if let Some(answer) = self.instead(&fault, &line) {
             drop(under_way);
             return client.to.write_all(&answer.encode(bodiless)).ok();

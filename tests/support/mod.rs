@@ -22,6 +22,7 @@ pub mod redis;
 pub mod server;
 pub mod stores;
 pub mod tls;
+pub mod tokens;
 pub mod tools;
 
 pub use content::{random, sha256, sha512};

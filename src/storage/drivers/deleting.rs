@@ -1,10 +1,13 @@
 //! A storage that deletes in a way of its own, one object after the other, because what OpenDAL does for it falls short.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::storage::opendal::OpendalStorage;
+use super::Own;
+use crate::storage::opendal::{OpendalOptions, OpendalStorage};
 use crate::storage::{
     ByteRange, Capabilities, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Shape, Storage, StorageError,
     StorageKey, WriteOptions, Writer,
@@ -25,6 +28,22 @@ pub(super) trait Deletes: Send + Sync + 'static {
     async fn after(&self, prefix: &StorageKey) -> Result<()> {
         let _ = prefix;
         Ok(())
+    }
+}
+
+/// One request for each, to a service that takes no deletion of many: emulators of Google's, Azure with a token.
+pub(super) struct OneByOne;
+
+#[async_trait]
+impl Deletes for OneByOne {
+    async fn delete(&self, storage: &OpendalStorage, key: &StorageKey, _: Option<u64>) -> Result<()> {
+        storage.delete(std::slice::from_ref(key)).await
+    }
+}
+
+impl Own for OneByOne {
+    fn around(&self, storage: OpendalStorage, _: &OpendalOptions) -> Arc<dyn Storage> {
+        Arc::new(Deleting::new(storage, Self))
     }
 }
 

@@ -38,9 +38,8 @@ fn sentence(keys: &Keys, place: &str, error: &StorageError) -> String {
         None => reasons(source),
     };
     // A login of our own has said it already.
-    if text.contains(&format!("storage.{}.", keys.driver)) {
-        let said = source.downcast_ref::<Error>().map(Error::message);
-        return said.map_or(text, str::to_owned);
+    if let Some(said) = said_by_a_login(keys.driver, source) {
+        return said;
     }
     let code = code_of(&text);
     let at = |key: &str| format!("storage.{}.{key}", keys.driver);
@@ -61,6 +60,20 @@ fn sentence(keys: &Keys, place: &str, error: &StorageError) -> String {
         (code, None) => format!("{sentence} ({code})"),
         (code, Some(message)) => format!("{sentence} ({code}: {message})"),
     }
+}
+
+/// What a login has said, however often it was tried.
+fn said_by_a_login(driver: &str, error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let begins = format!("storage.{driver}.");
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let said = error.downcast_ref::<Error>().map(Error::message).filter(|said| said.contains(&begins));
+        if let Some(said) = said {
+            return Some(said.to_owned());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 fn error_is_denied(error: &StorageError) -> bool {

@@ -1,12 +1,14 @@
 //! From a driver's parameters to a storage: the object stores.
 //!
 //! Each driver maps its parameters to an operator of OpenDAL, with a way to the network of our own ([`network`]): each request
-//! is guarded ([`guard`]), and each attempt of it signed and counted ([`transport`]). What the
+//! is guarded ([`guard`]), and each attempt of it signed and counted ([`transport`]), with [`credentials`] from the configuration or
+//! from the usual places. What the
 //! store can do is not taken from its name but tried at start ([`super::probe`]), and what goes wrong there is told in a sentence
 //! ([`diagnosis`]).
 
 mod azure;
 mod breaker;
+mod credentials;
 mod deleting;
 mod diagnosis;
 mod gcs;
@@ -15,7 +17,6 @@ mod multipart;
 mod network;
 mod oss;
 mod s3;
-mod signing;
 mod swift;
 mod transport;
 mod trouble;

@@ -1,11 +1,13 @@
 //! What every driver is given for its way to the store: limits, and counts for the metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::opendal::{HttpTransporter, OperationContext, Operator};
 use opendal_http_transport_reqwest::ReqwestTransport;
 
 use super::OpenError;
+use super::credentials::Client;
 use super::guard::Guard;
 use super::transport::{Authorize, ClientOptions, Transport, reasons};
 use crate::config::storage::Requests;
@@ -20,6 +22,9 @@ const IDLE_CONNECTIONS_MAX: usize = 100;
 pub(super) fn part_bytes_with_room(written: ByteSize, default: ByteSize) -> usize {
     if written == default { default.as_usize().saturating_mul(2) } else { written.as_usize() }
 }
+
+/// How long it may take to reach what is on this machine's link. Elsewhere than in a cloud, nobody answers there at all.
+const NEAR_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The network between this server and one store.
 #[derive(Debug, Clone)]
@@ -43,6 +48,14 @@ impl Network {
                 let mend = "install the system's CA certificates, or name a file of them in SSL_CERT_FILE";
                 OpenError::new(format!("the client for the store can't be made: {}; {mend}", reasons(&error)))
             })
+    }
+
+    /// A client for token and metadata services. Whatever the store's certificate is: theirs is looked at.
+    pub(super) fn token_client(&self) -> Result<Client, OpenError> {
+        let far = self.client(ClientOptions::default())?;
+        let near = reqwest::Client::builder().no_proxy().connect_timeout(NEAR_CONNECT_TIMEOUT).build();
+        let near = near.map_err(|error| OpenError::new(format!("no client can be made: {}", reasons(&error))))?;
+        Ok(Client { far, near, elsewhere: None })
     }
 
     /// Gives an operator this way to its store.

@@ -32,7 +32,7 @@ impl Head {
         first.rsplit_once(' ').map_or(first, |(line, _)| line).to_owned()
     }
 
-    fn header(&self, name: &str) -> Option<String> {
+    pub(super) fn header(&self, name: &str) -> Option<String> {
         let text = self.text();
         let pairs = text.lines().skip(1).filter_map(|line| line.split_once(':'));
         pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).next()

@@ -77,6 +77,9 @@ impl Kind {
                 command.env("AZURITE_ACCOUNTS", format!("{ACCESS_KEY}:{}", azure_key()));
                 command.args(["--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", &host]);
                 command.args(["--blobPort", &port, "--location"]).arg(data);
+                if let Some((certificate, key)) = certificate {
+                    command.args(["--oauth", "basic", "--cert", &certificate, "--key", &key]);
+                }
             }
             Self::Swift => {
                 command.arg(support_file("swift_server.py")).arg(data).args([&port, "test:tester", SECRET_KEY]);
@@ -185,5 +188,5 @@ fn azure(store: &Store, method: &str, path: &str, parameter: &str) {
         .header("x-ms-date", date)
         .header("x-ms-version", "2023-11-03")
         .header("Authorization", format!("SharedKey {ACCESS_KEY}:{signature}"));
-    Connection::open(store.address).send(&request.body(Vec::new())).expect(201);
+    store.connect().send(&request.body(Vec::new())).expect(201);
 }

@@ -1,6 +1,7 @@
 //! Object stores for the tests: real servers, and a double of Alibaba Cloud OSS, which has none to install.
 
 mod kinds;
+mod sts;
 mod tunnel;
 
 use std::collections::BTreeMap;
@@ -10,11 +11,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::CertificateDer;
+
 use super::http::{Connection, Request};
 use super::nginx::certificate_files;
 use super::server::{Program, Server, Setup, free_address};
-use super::tls::Certificate;
+use super::tls::{self, Certificate};
 pub use kinds::Kind;
+pub use sts::TemporaryKeys;
 pub use tunnel::Tunnel;
 
 /// The keys, the bucket and the region of every store here.
@@ -32,6 +36,8 @@ pub struct Store {
     address: SocketAddr,
     region: &'static str,
     directory: tempfile::TempDir,
+    /// Its certificate, if it speaks TLS.
+    trusted: Option<CertificateDer<'static>>,
 }
 
 impl Store {
@@ -66,15 +72,22 @@ impl Store {
         Self::start(Kind::Oss, "cn-hangzhou", Some(certificate))
     }
 
+    /// Azure over TLS, which takes tokens, too.
+    #[track_caller]
+    pub fn azure_tls(certificate: &Certificate) -> Self {
+        Self::start(Kind::Azure, "us-east-1", Some(certificate))
+    }
+
     #[track_caller]
     fn start(kind: Kind, region: &'static str, certificate: Option<&Certificate>) -> Self {
         let (directory, address) = (tempfile::tempdir().expect("a temporary directory"), free_address());
         let data = directory.path().join("data");
         fs::create_dir(&data).expect("a directory");
+        let trusted = certificate.map(|certificate| certificate.der.clone());
         let certificate = certificate.map(|certificate| certificate_files(directory.path(), certificate));
         let mut command = kind.command(&data, address, region, certificate);
         let child = spawn(&mut command, directory.path());
-        let mut store = Self { kind, child, address, region, directory };
+        let mut store = Self { kind, child, address, region, directory, trusted };
         store.wait_until_it_listens();
         kind.make_bucket(&store);
         store
@@ -96,6 +109,13 @@ impl Store {
             let ended = self.child.try_wait().expect("the child can be waited for");
             assert!(ended.is_none() && Instant::now() < deadline, "the store does not listen: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn connect(&self) -> Connection {
+        match &self.trusted {
+            Some(trusted) => tls::connect(self.address, trusted),
+            None => Connection::open(self.address),
         }
     }
 

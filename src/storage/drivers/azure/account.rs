@@ -9,6 +9,8 @@ pub(super) struct Account {
     pub(super) name: String,
     /// Without one, whoever the usual sources know.
     pub(super) key: Option<Secret>,
+    /// A shared access signature, in its place.
+    pub(super) signature: Option<Secret>,
     /// Where its blobs are.
     pub(super) endpoint: Address,
 }
@@ -22,7 +24,7 @@ impl Account {
                 .map_err(|problem| ("connectionstring", problem));
         }
         let key = Some(config.accountkey.clone()).filter(|key| !key.is_empty());
-        Ok(Self { name: config.accountname.clone(), key, endpoint: config.endpoint()? })
+        Ok(Self { name: config.accountname.clone(), key, signature: None, endpoint: config.endpoint()? })
     }
 
     /// `Name=value` pairs between semicolons. A value may have equals signs at its end, as Base64 has them.
@@ -32,9 +34,7 @@ impl Account {
             let found = pairs.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
             found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
         };
-        if value("SharedAccessSignature").is_some() {
-            return Err("holds a shared access signature; give one with an AccountKey".to_owned());
-        }
+        let signature = value("SharedAccessSignature").map(|text| Secret::new(text.trim_start_matches('?')));
         let name = value("AccountName").ok_or("has no AccountName")?;
         let endpoint = match value("BlobEndpoint") {
             Some(endpoint) => Address::parse(endpoint, true),
@@ -45,7 +45,7 @@ impl Account {
             }
         };
         let endpoint = endpoint.map_err(|problem| format!("has an endpoint that {problem}"))?;
-        Ok(Self { name: name.to_owned(), key: value("AccountKey").map(Secret::new), endpoint })
+        Ok(Self { name: name.to_owned(), key: value("AccountKey").map(Secret::new), signature, endpoint })
     }
 }
 
@@ -68,6 +68,8 @@ mod tests {
         assert_eq!(read(own), Ok(me("http://127.0.0.1:10000/me")));
         assert_eq!(read("AccountName=me").unwrap().2, None);
         assert!(read("AccountKey=x").unwrap_err().contains("AccountName"));
-        assert!(read("AccountName=me;SharedAccessSignature=sv=1").unwrap_err().contains("AccountKey"));
+        let text = "AccountName=me;SharedAccessSignature=?sv=1&sig=a%3D";
+        let account = Account::from_connection_string(text).unwrap();
+        assert_eq!(account.signature.map(|text| text.expose().to_owned()), Some("sv=1&sig=a%3D".to_owned()));
     }
 }

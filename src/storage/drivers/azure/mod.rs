@@ -1,22 +1,24 @@
 //! Azure Blob Storage.
 //!
-//! What OpenDAL signs for a reader would let it write and delete, too: URLs for clients are signed by [`urls`].
+//! What OpenDAL signs for a reader would let it write and delete, too: URLs for clients are signed by [`urls`]. It signs requests
+//! where there is the account's key; what else there is to log in with is in [`login`].
 
 mod account;
+mod login;
 mod urls;
 
 use std::sync::Arc;
 
 use ::opendal::{Operator, services};
-use reqsign_azure_storage::{ClientSecretCredentialProvider, DefaultCredentialProvider};
-use reqsign_core::ProvideCredentialChain;
 
 use self::account::Account;
+use self::login::AzureLogin;
 use self::urls::AzureUrls;
+use super::deleting::OneByOne;
 use super::diagnosis::Keys;
 use super::network::Network;
-use super::transport::ClientOptions;
-use super::{OpenError, Store};
+use super::transport::{Authorize, ClientOptions};
+use super::{OpenError, Own, Store};
 use crate::config::drivers::Azure;
 use crate::storage::opendal::SignUrl;
 
@@ -38,23 +40,11 @@ pub(super) fn open(config: &Azure, mut network: Network) -> Result<Store, OpenEr
         .account_name(&account.name)
         .container(&config.container)
         .root(&config.rootdirectory);
-    let credentials = &config.credentials;
-    match (account.key.as_ref(), &*credentials.kind) {
-        // What is named is the only way to log in: what happens to stand in the environment must not take its place.
-        (_, "client_secret") => {
-            let application = ClientSecretCredentialProvider::new()
-                .with_tenant_id(&credentials.tenantid)
-                .with_client_id(&credentials.clientid)
-                .with_client_secret(credentials.secret.expose());
-            builder = builder.credential_provider_chain(ProvideCredentialChain::new().push(application));
-        }
-        (Some(key), kind) if kind != "default_credentials" => builder = builder.account_key(key.expose()),
-        // The environment, workload identity, managed identity.
-        _ => {
-            let usual = ProvideCredentialChain::new().push(DefaultCredentialProvider::new());
-            builder = builder.credential_provider_chain(usual);
-        }
-    }
+    let login = AzureLogin::of(&account, config, network.token_client()?).map(Arc::new);
+    builder = match (&login, &account.key) {
+        (None, Some(key)) => builder.account_key(key.expose()),
+        _ => builder.skip_signature(),
+    };
     let operator = Operator::new(builder).map_err(|error| OpenError::new(error.to_string()))?;
     network.limits.attempts_max = config.max_retries.saturating_add(1);
     network.limits.pause = config.retry_delay;
@@ -62,13 +52,14 @@ pub(super) fn open(config: &Azure, mut network: Network) -> Result<Store, OpenEr
     let urls = AzureUrls::new(&account, config).map_err(|problem| OpenError::at("azure", "accountkey", &problem))?;
     Ok(Store {
         name: "azure",
-        operator: network.carry(operator, &client, None),
+        // Each deletion in a batch would have to be signed by itself, before it gets to where that is done.
+        own: login.as_ref().map(|_| Arc::new(OneByOne) as Arc<dyn Own>),
+        operator: network.carry(operator, &client, login.map(|login| login as Arc<dyn Authorize>)),
         options: network.opendal_options(),
         place: format!("the Azure container {} of {endpoint}", config.container),
         urls: urls.map(|urls| Arc::new(urls) as Arc<dyn SignUrl>),
         begun: None,
         keys: KEYS,
         client,
-        own: None,
     })
 }

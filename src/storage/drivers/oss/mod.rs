@@ -43,7 +43,7 @@ pub(super) fn open(config: &Oss, network: &Network) -> Result<Store, OpenError> 
         }
     }
     let operator = Operator::new(builder).map_err(|error| OpenError::new(error.to_string()))?;
-    let signer = Arc::new(OssSigner::new(config, &endpoint, client.clone()));
+    let signer = Arc::new(OssSigner::new(config, &endpoint, network.token_client()?));
     let urls: Arc<dyn SignUrl> = Arc::new(OssUrls::new(Arc::clone(&signer), config, &endpoint));
     let shown = match endpoint.style {
         OssStyle::OwnDomain => format!("{} at its own domain {}", config.bucket, endpoint.address.url()),

@@ -11,11 +11,12 @@ use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Uri};
 use reqsign_aliyun_oss::{
-    Credential, DefaultCredentialProvider, RequestSigner, SigningVersion, StaticCredentialProvider,
+    AssumeRoleWithOidcCredentialProvider, Credential, CredentialsUriCredentialProvider, DefaultCredentialProvider,
+    EcsRamRoleCredentialProvider, RequestSigner, SigningVersion, StaticCredentialProvider,
 };
-use reqsign_core::Signer;
+use reqsign_core::SignRequest as _;
 
-use super::super::signing;
+use super::super::credentials::{Client, Renewed, Sources, context, unsigned};
 use super::super::transport::Authorize;
 use super::super::urls::{CONTENT_TYPE, escaped};
 use crate::config::drivers::{Oss, OssEndpoint, OssStyle};
@@ -23,29 +24,25 @@ use crate::storage::opendal::SignUrl;
 
 /// Signs requests, and sends them where the bucket really is.
 pub(super) struct OssSigner {
-    signer: Signer<Credential>,
+    keys: Renewed<Credential>,
+    signer: RequestSigner,
     bucket: String,
     endpoint: OssEndpoint,
 }
 
 impl OssSigner {
-    pub(super) fn new(config: &Oss, endpoint: &OssEndpoint, client: reqwest::Client) -> Self {
-        let context = signing::context(client);
-        let request_signer = RequestSigner::new(&config.bucket)
+    pub(super) fn new(config: &Oss, endpoint: &OssEndpoint, client: Client) -> Self {
+        let signer = RequestSigner::new(&config.bucket)
             .with_signing_version(SigningVersion::V4)
             .with_region(endpoint.region.clone());
-        let signer = if config.accesskeyid.is_empty() {
-            // The environment, shared files, OIDC, the RAM role of the machine.
-            Signer::new(context, DefaultCredentialProvider::new(), request_signer)
-        } else {
-            let (key, secret) = (config.accesskeyid.expose(), config.accesskeysecret.expose());
-            Signer::new(context, StaticCredentialProvider::new(key, secret), request_signer)
-        };
-        Self { signer, bucket: config.bucket.clone(), endpoint: endpoint.clone() }
+        let keys = Renewed::new(sources(config), context(client));
+        Self { keys, signer, bucket: config.bucket.clone(), endpoint: endpoint.clone() }
     }
 
     async fn sign(&self, request: &mut Parts, expires: Option<Duration>) -> Result<()> {
-        self.signer.sign(request, expires).await.map_err(|error| signing::unsigned(&error))
+        let keys = self.keys.current().await?;
+        let signed = self.signer.sign_request(self.keys.context(), request, Some(&keys), expires).await;
+        signed.map_err(|error| unsigned(&error))
     }
 
     /// Puts another host, and perhaps something before the path, into a request's URI.
@@ -63,6 +60,22 @@ impl OssSigner {
         request.uri = Uri::from_parts(parts).map_err(|error| wrong(&error))?;
         Ok(())
     }
+}
+
+/// Keys that are given are the only ones.
+fn sources(config: &Oss) -> Sources<Credential> {
+    if !config.accesskeyid.is_empty() {
+        let (key, secret) = (config.accesskeyid.expose(), config.accesskeysecret.expose());
+        let keys = StaticCredentialProvider::new(key, secret);
+        return Sources::new("storage.oss.accesskeyid is given").then("storage.oss.accesskeyid", keys);
+    }
+    // What lies on this machine; and the role that is assumed with it, if one is named.
+    let here = DefaultCredentialProvider::builder().no_oidc().no_credentials_uri().no_ecs_ram_role().build();
+    Sources::new("storage.oss.accesskeyid is empty")
+        .then("the role of ALIBABA_CLOUD_OIDC_TOKEN_FILE, _ROLE_ARN and _OIDC_PROVIDER_ARN", AssumeRoleWithOidcCredentialProvider::new())
+        .then("the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET, ~/.alibabacloud/credentials and ~/.aliyun/config.json", here)
+        .then("ALIBABA_CLOUD_CREDENTIALS_URI", CredentialsUriCredentialProvider::new())
+        .finally("the machine's RAM role at the ECS metadata service", EcsRamRoleCredentialProvider::new())
 }
 
 #[async_trait]
@@ -143,7 +156,7 @@ mod tests {
 
     async fn authorized(endpoint: &str, uri: &str) -> Parts {
         let config = config(endpoint);
-        let signer = OssSigner::new(&config, &config.endpoint().unwrap(), reqwest::Client::new());
+        let signer = OssSigner::new(&config, &config.endpoint().unwrap(), Client::default());
         let (mut parts, ()) = Request::get(uri).body(()).unwrap().into_parts();
         signer.authorize(&mut parts).await.unwrap();
         let authorization = parts.headers["authorization"].to_str().unwrap();
@@ -169,7 +182,7 @@ mod tests {
     async fn urls_are_for_clients_outside() {
         let config = Oss { internal: true, ..config("") };
         let endpoint = config.endpoint().unwrap();
-        let signer = Arc::new(OssSigner::new(&config, &endpoint, reqwest::Client::new()));
+        let signer = Arc::new(OssSigner::new(&config, &endpoint, Client::default()));
         let url = OssUrls::new(signer, &config, &endpoint).sign("k+y", Duration::from_secs(60)).await.unwrap();
         let expected =
             "https://images.oss-cn-hangzhou.aliyuncs.com/a%20b/k%2By?response-content-type=application%2Foctet-stream&";

@@ -1,4 +1,9 @@
 //! Amazon S3, and the services that speak its protocol.
+//!
+//! Requests are signed by [`sign`] and not by OpenDAL, which would fetch credentials once for each of its operators, tell nobody why
+//! it has none, and sign no URL that outlives them. Directory buckets are the exception: they want sessions, which OpenDAL keeps.
+
+mod sign;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -6,15 +11,15 @@ use std::sync::Arc;
 use ::opendal::Operator;
 use ::opendal::services;
 
+use self::sign::{S3Signer, S3Urls};
 use super::diagnosis::Keys;
 use super::multipart::MultipartUploads;
 use super::network::{self, Network};
-use super::signing::S3Signer;
-use super::transport::ClientOptions;
+use super::transport::{Authorize, ClientOptions};
 use super::urls::OperatorUrls;
 use super::{OpenError, Store};
 use crate::config::drivers::{Address, S3, S3Endpoint};
-use crate::storage::opendal::{CopyOptions, OpendalOptions};
+use crate::storage::opendal::{CopyOptions, OpendalOptions, SignUrl};
 
 const KEYS: Keys = Keys {
     driver: "s3",
@@ -30,17 +35,25 @@ pub(super) fn open(config: &S3, network: &Network) -> Result<Store, OpenError> {
     let endpoint = config.endpoint().map_err(|(key, problem)| OpenError::at("s3", key, &problem))?;
     let options = ClientOptions { useragent: &config.useragent, skipverify: config.skipverify };
     let client = network.client(options)?;
-    let operator = |endpoint: &S3Endpoint| -> Result<Operator, OpenError> {
-        let operator = Operator::new(builder(config, endpoint)).map_err(|error| OpenError::new(error.to_string()))?;
-        Ok(network.carry(operator, &client, None))
-    };
-    let own = operator(&endpoint)?;
-    let signer = Arc::new(S3Signer::new(config, &endpoint.region, client.clone()));
-    let transporter = network.way(&client, Some(signer));
-    let begun = MultipartUploads::new(transporter, bucket_url(config, &endpoint), &config.rootdirectory);
+    let signer = Arc::new(S3Signer::new(config, &endpoint.region, network.token_client()?));
+    let authorize = Some(Arc::clone(&signer) as Arc<dyn Authorize>);
+    let begun = MultipartUploads::new(
+        network.way(&client, authorize.clone()),
+        bucket_url(config, &endpoint),
+        &config.rootdirectory,
+    );
     let public = match config.redirectendpoint.as_str() {
-        "" => own.clone(),
-        text => operator(&public_endpoint(config, &endpoint, text)?)?,
+        "" => endpoint.clone(),
+        text => public_endpoint(config, &endpoint, text)?,
+    };
+    let operator = |endpoint: &S3Endpoint| {
+        Operator::new(builder(config, endpoint)).map_err(|error| OpenError::new(error.to_string()))
+    };
+    let in_sessions = is_directory_bucket(config);
+    let own = network.carry(operator(&endpoint)?, &client, authorize.filter(|_| !in_sessions));
+    let urls: Arc<dyn SignUrl> = match in_sessions {
+        true => Arc::new(OperatorUrls::new(network.carry(operator(&public)?, &client, None))),
+        false => Arc::new(S3Urls::new(signer, &bucket_url(config, &public), &config.rootdirectory)),
     };
     let shown = match endpoint.virtual_host {
         true => format!("{} at {}", config.bucket, endpoint.address.url()),
@@ -51,12 +64,17 @@ pub(super) fn open(config: &S3, network: &Network) -> Result<Store, OpenError> {
         operator: own,
         options: opendal_options(config, network),
         place: format!("the S3 bucket {shown} (region {})", endpoint.region),
-        urls: Some(Arc::new(OperatorUrls::new(public))),
+        urls: Some(urls),
         begun: Some(Arc::new(begun)),
         keys: KEYS,
         client,
         own: None,
     })
+}
+
+/// A bucket of S3 Express.
+fn is_directory_bucket(config: &S3) -> bool {
+    config.bucket.ends_with("--x-s3")
 }
 
 fn bucket_url(config: &S3, endpoint: &S3Endpoint) -> String {
@@ -76,8 +94,10 @@ fn builder(config: &S3, endpoint: &S3Endpoint) -> services::S3 {
     if endpoint.virtual_host {
         builder = builder.enable_virtual_host_style();
     }
-    // Keys that are given are the only ones: what happens to stand in the environment must not take their place.
-    if !config.accesskey.is_empty() {
+    if !is_directory_bucket(config) {
+        builder = builder.skip_signature().disable_config_load().disable_ec2_metadata();
+    } else if !config.accesskey.is_empty() {
+        // Keys that are given are the only ones: what happens to stand in the environment must not take their place.
         builder = builder.disable_config_load().disable_ec2_metadata();
         builder = builder.access_key_id(config.accesskey.expose()).secret_access_key(config.secretkey.expose());
         if !config.sessiontoken.is_empty() {
