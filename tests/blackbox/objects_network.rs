@@ -12,7 +12,7 @@ use crate::support::{Blob, Image, Request, Response, Server};
 const MIB: usize = 1 << 20;
 
 /// Limits that a test can wait for.
-const IMPATIENT: &str = "  requests:\n    answer_timeout: 500ms\n    body_idle_timeout: 500ms\n    deadline: 6s\n    pause: 5ms\n    \
+const IMPATIENT: &str = "  requests:\n    answer_timeout: 500ms\n    work_timeout: 1s\n    body_idle_timeout: 500ms\n    deadline: 6s\n    pause: 5ms\n    \
                          breaker_pause: 200ms\n    breaker_failures: 40\n";
 
 /// How long a client waits for a typed error at the very most: the deadline, and what a busy machine adds.
@@ -126,6 +126,20 @@ fn an_error_within_a_success_is_no_success() {
     let blob = Blob::random(2150, 11 * MIB);
     scene.server.push_blob("library/app", &blob);
     assert_eq!(scene.proxy.faults(), 2, "{}", scene.proxy.seen());
+    scene.server.check_blob("library/app", &blob);
+}
+
+#[test]
+fn a_store_that_never_ends_its_work_is_given_up() {
+    let scene = Scene::new(IMPATIENT);
+    scene.proxy.rule(Rule::new("POST", "uploadId=", Fault::Hang));
+    let blob = Blob::random(2155, 11 * MIB);
+    let location = scene.server.start_upload("library/app");
+    scene.server.close_upload(&location, &blob.digest, &blob.bytes).expect_error(503, "UNAVAILABLE");
+    let log = scene.server.log();
+    assert!(log.contains("no answer after 1 s"), "{log}");
+    scene.recover();
+    scene.server.push_blob("library/app", &blob);
     scene.server.check_blob("library/app", &blob);
 }
 

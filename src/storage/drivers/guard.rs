@@ -144,12 +144,12 @@ impl Guard {
 
     async fn within_patience(&self, errand: &Errand) -> std::result::Result<Response<HttpBody>, Trouble> {
         let exchange = self.exchange(errand);
-        if errand.kind.is_work_of_the_store() {
-            // How long it may take depends on the sizes of objects, which whoever asks for it knows.
-            return exchange.await;
-        }
         let left = errand.deadline.saturating_duration_since(Instant::now());
-        let patience = (self.limits.answer_timeout.get() + errand.sending).min(left);
+        let patience = match errand.kind.is_work_of_the_store() {
+            // Its deadline is when no further attempt is begun. This one has done its work when it has.
+            true => self.limits.work_timeout.get(),
+            false => (self.limits.answer_timeout.get() + errand.sending).min(left),
+        };
         match tokio::time::timeout(patience, exchange).await {
             Ok(outcome) => outcome,
             Err(_) => Err(Trouble::silence(patience)),

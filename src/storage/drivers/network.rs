@@ -83,6 +83,7 @@ impl Network {
         OpendalOptions {
             // A call may be several requests; each of them keeps its own deadline.
             call_time_max: limits.deadline.get().saturating_mul(2),
+            work_time_max: limits.work_timeout.get(),
             body_idle_time_max: limits.body_idle_timeout.get(),
             pause: limits.pause.get(),
             ..OpendalOptions::default()

@@ -94,9 +94,9 @@ fn broke_off(error: &StorageError) -> bool {
     error.is_retryable() && said.is_some() && !given_up
 }
 
-/// How long a store may take to copy so much.
+/// How long a store may take to copy so much, in all the requests that it takes.
 fn time_for(client: &Client, bytes: u64) -> Duration {
-    client.options.call_time_max + Duration::from_secs(bytes / COPY_BYTES_PER_SECOND_MIN)
+    client.options.call_time_max + client.options.work_time_max + Duration::from_secs(bytes / COPY_BYTES_PER_SECOND_MIN)
 }
 
 /// The size of the parts that an object of `size` bytes is copied in.

@@ -73,6 +73,8 @@ pub struct OpendalOptions {
     pub conditional_put: Option<bool>,
     /// How long one call may take, with all requests that it makes.
     pub call_time_max: Duration,
+    /// How much longer it may take where the store copies objects or puts one together.
+    pub work_time_max: Duration,
     /// How long the bytes of an object may pause.
     pub body_idle_time_max: Duration,
     /// How often a harmless call is tried in all.
@@ -109,6 +111,7 @@ impl Default for OpendalOptions {
         Self {
             conditional_put: None,
             call_time_max: Duration::from_secs(60),
+            work_time_max: Duration::from_secs(600),
             body_idle_time_max: Duration::from_secs(30),
             attempts_max: NonZeroUsize::MIN.saturating_add(3),
             pause: Duration::from_millis(100),

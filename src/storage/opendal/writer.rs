@@ -171,7 +171,8 @@ impl Writer for PartWriter {
         }
         let Some(mut upload) = self.upload.take() else { return Ok(self.size) };
         if let Some(writer) = &mut upload.0 {
-            self.client.call("finish", &self.key, writer.close()).await?;
+            let time = self.client.options.call_time_max + self.client.options.work_time_max;
+            self.client.call_within(time, "finish", &self.key, writer.close()).await?;
         }
         upload.0 = None;
         Ok(self.size)
