@@ -50,6 +50,50 @@ impl<'a> Account<'a> {
     }
 }
 
+/// Puts segments that no object lists, as a server that is killed leaves them: of this key, and as old as this.
+fn leave_segments(account: &Account<'_>, key: &str, age: Duration) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let time = format!("{}.00000", (now - age).as_secs());
+    for number in 0..2 {
+        let name = format!(".segments/files/docker/registry/v2/{key}/0b5a9a3c-3a3a-4f6e-9f0e-1f2f3f4f5f6f/{number:08}");
+        let put = Request::put(format!("/v1/AUTH_test/{BUCKET}/{name}")).header("X-Timestamp", &time);
+        account.send(put.body(vec![b'x'; 1000])).expect(201);
+    }
+}
+
+/// An assembly is taken for abandoned after an hour, however young the uploads are that are purged.
+#[test]
+fn segments_that_a_crash_has_left_at_a_blobs_key_are_purged_and_those_of_blobs_are_not() {
+    let store = Store::of(Kind::Swift);
+    let server = Server::setup().config_text(&small_segments(&store)).start();
+    let account = Account::of(&store);
+    let blob = Blob::random(1605, 33 << 20);
+    let location = server.patch(&server.start_upload("library/app"), &blob.bytes[..14 << 20]).expect(202).location();
+    server.close_upload(&location, &blob.digest, &blob.bytes[14 << 20..]).expect(201);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while account.segments().iter().any(|name| name.contains("_uploads")) {
+        assert!(Instant::now() < deadline, "{:?}", account.segments());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let its_own = account.segments();
+    assert!(!its_own.is_empty());
+    let hex = "ab".repeat(32);
+    let (old, day) = (format!("blobs/sha256/ab/{hex}/data"), Duration::from_secs(86_400));
+    leave_segments(&account, &old, day);
+    // Beside the blob's own, and one that may still go on.
+    leave_segments(&account, blob_path(&blob).trim_start_matches("files/docker/registry/v2/"), day);
+    leave_segments(&account, &format!("blobs/sha256/cd/{}/data", "cd".repeat(32)), Duration::ZERO);
+    let dry = server.upkeep("purge-uploads", &["--age", "0s", "--dry-run"]);
+    assert!(dry.contains("2 unfinished writes eligible for purging, 1 kept"), "{dry}");
+    assert_eq!(account.segments().len(), its_own.len() + 6, "a dry run has removed something");
+    let purged = server.upkeep("purge-uploads", &["--age", "0s"]);
+    assert!(purged.contains("2 unfinished writes purged, 1 kept"), "{purged}");
+    let left = account.segments();
+    assert!(its_own.iter().all(|name| left.contains(name)), "{left:?}");
+    assert_eq!(left.len(), its_own.len() + 2, "{left:?}");
+    server.check_blob("library/app", &blob);
+}
+
 fn blob_path(blob: &Blob) -> String {
     let hex = &blob.digest["sha256:".len()..];
     format!("files/docker/registry/v2/blobs/sha256/{}/{hex}/data", &hex[..2])

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::objects_s3::NO_REDIRECT;
 use crate::support::http::path_of;
-use crate::support::server::wharf;
+use crate::support::server::{Setup, wharf};
 use crate::support::stores::Store;
-use crate::support::{Connection, Image, Request, Server, random};
+use crate::support::{Connection, Image, Request, Server, random, tools};
 
 const MIB: usize = 1 << 20;
 /// The smallest parts that S3 takes.
@@ -30,6 +30,16 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "{what}: waited for a minute");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// The same server with a component between it and the store.
+fn behind_a_layer(config: &str) -> Setup {
+    let component = tools::guest("storage-encrypted");
+    let plugin = format!(
+        "storage:\n  plugin:\n    component: {}\n    grants: {{secrets: {{key: {{env: STORAGE_KEY}}}}}}\n",
+        component.display()
+    );
+    Server::setup().config_text(&config.replace("storage:\n", &plugin)).env("STORAGE_KEY", &"0f".repeat(32))
 }
 
 /// The parts of unfinished uploads that the store keeps, which no listing of objects shows.
@@ -54,21 +64,33 @@ fn send_some(server: &Server, location: &str, bytes: usize, sent: &[u8]) -> TcpS
 fn what_a_killed_server_leaves_of_a_multipart_upload_is_purged() {
     let store = Store::s3();
     let config = store.s3_config(NO_REDIRECT).replace("    forcepathstyle", SMALL_PARTS);
-    let mut server = Server::setup().config_text(&config).start();
+    what_is_left_is_purged(&store, Server::setup().config_text(&config));
+}
+
+#[test]
+fn what_a_layer_has_begun_in_the_store_below_is_purged() {
+    let store = Store::s3();
+    let config = store.s3_config(NO_REDIRECT).replace("    forcepathstyle", SMALL_PARTS);
+    what_is_left_is_purged(&store, behind_a_layer(&config));
+}
+
+#[track_caller]
+fn what_is_left_is_purged(store: &Store, setup: Setup) {
+    let mut server = setup.start();
     let location = server.start_upload("library/app");
     let _unfinished = send_some(&server, &location, 64 * MIB, &random(1500, 24 * MIB));
-    wait_until("the store has parts", || parts_kept(&store) >= 2);
+    wait_until("the store has parts", || parts_kept(store) >= 2);
     server.kill();
-    assert!(parts_kept(&store) >= 2);
+    assert!(parts_kept(store) >= 2);
 
     let young = server.upkeep("purge-uploads", &["--age", "1h"]);
     assert!(young.contains("0 unfinished writes purged, 1 kept"), "{young}");
     let dry = server.upkeep("purge-uploads", &["--age", "0s", "--dry-run"]);
     assert!(dry.contains("1 unfinished writes eligible for purging, 0 kept"), "{dry}");
-    assert!(parts_kept(&store) >= 2, "a dry run has removed something");
+    assert!(parts_kept(store) >= 2, "a dry run has removed something");
     let purged = server.upkeep("purge-uploads", &["--age", "0s"]);
     assert!(purged.contains("1 uploads purged, 0 kept\n1 unfinished writes purged, 0 kept"), "{purged}");
-    assert_eq!(parts_kept(&store), 0);
+    assert_eq!(parts_kept(store), 0);
     assert!(!server.upkeep("purge-uploads", &["--age", "0s"]).contains("unfinished"));
 }
 

@@ -48,7 +48,7 @@ use crate::config::plugin::Plugin;
 use crate::storage::file::Files;
 use crate::storage::{
     ByteRange, Capabilities, Change, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Storage, StorageKey,
-    WriteOptions, Writer,
+    Unfinished, UnfinishedPage, WriteOptions, Writer,
 };
 use layer::Lower;
 use session::ask;
@@ -63,6 +63,8 @@ pub struct PluginStorage {
     transfers_max: u32,
     /// For components whose objects are files.
     files: Files,
+    /// What a layer stands before.
+    below: Option<Arc<dyn Storage>>,
 }
 
 impl PluginStorage {
@@ -78,7 +80,7 @@ impl PluginStorage {
         below: Option<Arc<dyn Storage>>,
     ) -> std::result::Result<Self, OpenError> {
         let has_below = below.is_some();
-        let prepare = below.map(|below| {
+        let prepare = below.clone().map(|below| {
             let lower = Lower(below);
             Arc::new(move |sandbox: &mut Sandbox| drop(sandbox.extensions.insert(lower.clone()))) as Arc<_>
         });
@@ -92,7 +94,7 @@ impl PluginStorage {
         }
         let transfers_max = (slot.plugin().limits.instances_max * 3 / 4).max(1);
         let transfers = Arc::new(Semaphore::new(transfers_max as usize));
-        Ok(Self { slot, transfers, transfers_max, files: Files::new(BUFFERS_MAX) })
+        Ok(Self { slot, transfers, transfers_max, files: Files::new(BUFFERS_MAX), below })
     }
 }
 
@@ -164,6 +166,22 @@ impl Storage for PluginStorage {
 
     async fn list(&self, request: &ListRequest) -> Result<ListPage> {
         self.list_all(request).await
+    }
+
+    /// Those of the backend below. A layer can't be asked: what its own writes have begun there is out of its sight as well. Where it
+    /// keeps names as they are, they are found by their names.
+    async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
+        match &self.below {
+            Some(below) => below.list_unfinished(prefix, after).await,
+            None => Ok(UnfinishedPage::default()),
+        }
+    }
+
+    async fn abort_unfinished(&self, write: &Unfinished) -> Result<()> {
+        match &self.below {
+            Some(below) => below.abort_unfinished(write).await,
+            None => Ok(()),
+        }
     }
 
     async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {

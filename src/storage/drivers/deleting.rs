@@ -10,7 +10,7 @@ use super::Own;
 use crate::storage::opendal::{OpendalOptions, OpendalStorage};
 use crate::storage::{
     ByteRange, Capabilities, ListPage, ListRequest, ObjectMeta, ReadStream, Result, Shape, Storage, StorageError,
-    StorageKey, WriteOptions, Writer,
+    StorageKey, Unfinished, UnfinishedPage, WriteOptions, Writer,
 };
 
 /// How many objects are deleted at a time.
@@ -115,6 +115,14 @@ impl<D: Deletes> Storage for Deleting<D> {
 
     async fn list(&self, request: &ListRequest) -> Result<ListPage> {
         self.inner.list(request).await
+    }
+
+    async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
+        self.inner.list_unfinished(prefix, after).await
+    }
+
+    async fn abort_unfinished(&self, write: &Unfinished) -> Result<()> {
+        self.inner.abort_unfinished(write).await
     }
 
     async fn copy(&self, from: &StorageKey, to: &StorageKey) -> Result<()> {

@@ -58,6 +58,8 @@ def write_settings(folder, ports, user, password, token_seconds):
     common += "log_address = /nonexistent\nlog_level = ERROR\n"
     filters = {
         "tempauth": f"user_{account}_{name} = {password} .admin\ntoken_life = {token_seconds}\n",
+        # A test may put what is older than it.
+        "gatekeeper": "shunt_inbound_x_timestamp = false\n",
         "tempurl": "allowed_digests = sha256 sha512\n",
         # A segment of a test need not have a MiB.
         "slo": "min_segment_size = 1\n",

@@ -89,6 +89,30 @@ impl Api {
         })
     }
 
+    /// The names in the container that begin with a prefix, behind a marker: JSON, with times. An empty list where there are none.
+    pub(super) async fn list(&self, prefix: &str, marker: &str, limit: usize) -> Result<Vec<u8>> {
+        let key = StorageKey::trusted("wharf".to_owned());
+        let value = |text: &str| escaped(text).replace('/', "%2F");
+        let query = format!("?format=json&limit={limit}&prefix={}&marker={}", value(prefix), value(marker));
+        let answer = self.send(Method::GET, "", &query, &key).await?;
+        match answer.status() {
+            StatusCode::NO_CONTENT => Ok(b"[]".to_vec()),
+            StatusCode::OK => Ok(answer.into_body().to_vec()),
+            _ => Err(refused("list", &key, &answer)),
+        }
+    }
+
+    /// What a static large object is made of: JSON that names its segments; nothing where there is no such object.
+    pub(super) async fn segments(&self, key: &StorageKey) -> Result<Vec<u8>> {
+        let answer =
+            self.send(Method::GET, &self.name(key.as_str()), "?multipart-manifest=get&format=raw", key).await?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(Vec::new()),
+            status if status.is_success() => Ok(answer.into_body().to_vec()),
+            _ => Err(refused("look at", key, &answer)),
+        }
+    }
+
     /// Deletes one object by its whole name. Of a large one, only the list of its segments.
     pub(super) async fn delete(&self, name: &str, key: &StorageKey) -> Result<()> {
         let answer = self.send(Method::DELETE, name, "", key).await?;

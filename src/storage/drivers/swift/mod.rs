@@ -1,7 +1,8 @@
 //! OpenStack Swift. OpenDAL makes the requests for objects, and knows only a token that somebody else has fetched: [`login`]
-//! and [`session`] do that. What it leaves behind of large objects goes in [`large`].
+//! and [`session`] do that. What it leaves behind of large objects goes in [`large`], and what crashes leave of them in [`begun`].
 
 mod api;
+mod begun;
 mod large;
 mod login;
 mod session;
@@ -13,6 +14,7 @@ use ::opendal::{OperationContext, Operator, services};
 use async_trait::async_trait;
 
 use self::api::Api;
+use self::begun::SwiftWrites;
 use self::large::LargeObjects;
 use self::login::Login;
 use self::session::Session;
@@ -69,7 +71,7 @@ pub(super) fn open(config: &Swift, network: &Network) -> std::result::Result<Sto
         },
         place,
         urls: config.signs_urls().then_some(urls),
-        begun: None,
+        begun: Some(Arc::new(SwiftWrites::new(Arc::clone(&api), &root))),
         keys: KEYS,
         operator: operator(&root)?,
         client,
