@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::drivers::{Azure, Gcs, Oss, S3, Swift};
 use super::plugin::Plugin;
-use super::value::{ByteSize, Period};
+use super::value::{ByteSize, Period, Strings};
 
 /// Where the data lies. Exactly one driver; without any, `filesystem` with its defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -150,11 +150,14 @@ pub struct Redirect {
     pub expires: Period,
     /// Smaller blobs are sent by this server.
     pub bytes_min: ByteSize,
+    /// Only clients in these networks are sent to the storage, such as `10.0.0.0/8`; none named is all. Behind a proxy, the client is
+    /// the first address of `X-Forwarded-For`, or that of `X-Real-IP`.
+    pub networks: Strings,
 }
 
 impl Default for Redirect {
     fn default() -> Self {
-        Self { disable: false, expires: Period::secs(1200), bytes_min: ByteSize::ZERO }
+        Self { disable: false, expires: Period::secs(1200), bytes_min: ByteSize::ZERO, networks: Strings::default() }
     }
 }
 
@@ -249,11 +252,12 @@ pub struct ReadOnly {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Uploads {
-    /// Memory that all uploads together may fill with bytes that the storage has not taken yet, as far as that is possible:
-    /// each one needs 128 KiB.
+    /// Memory that all uploads together may fill with bytes that the storage has not taken yet. Each one needs 128 KiB: where more are
+    /// under way than that leaves room for (128 by default), they take 128 KiB each. Small bodies that are held whole may fill as much again.
     pub memory_bytes_max: ByteSize,
     /// Memory that parts of layers on their way to an object store may fill, of all uploads together. When it is spent, uploads
-    /// wait for each other, and so do their clients; none fails. Each has room for two parts; one upload is always let through.
+    /// wait for each other, and so do their clients; none fails. Each has room for two parts; one upload is always let through, even if
+    /// its two parts are more than this. What is not counted: up to 512 KiB of each upload.
     pub part_memory_bytes_max: ByteSize,
     /// Smallest chunk that a client should send, told to it as `OCI-Chunk-Min-Length`; 0 tells nothing.
     pub chunk_bytes_min: ByteSize,
@@ -286,9 +290,11 @@ pub struct Requests {
     pub pause_max: Period,
     /// How long it may take to connect to the store.
     pub connect_timeout: Period,
-    /// How long the store may take to begin its answer; one more second for each 256 KiB that it is sent. Putting an object
-    /// together or copying it may take longer.
+    /// How long the store may take to begin its answer; one more second for each 256 KiB that it is sent.
     pub answer_timeout: Period,
+    /// The same where the store has work to do first: to put an object together of its parts, or to copy one. Longer than `deadline` it may
+    /// be; then it is not asked again.
+    pub work_timeout: Period,
     /// How long the store may send nothing in the middle of an answer.
     pub body_idle_timeout: Period,
     /// How long all attempts may take together, with the pauses and the wait for a place.
@@ -308,6 +314,7 @@ impl Default for Requests {
             pause_max: Period::secs(5),
             connect_timeout: Period::secs(10),
             answer_timeout: Period::secs(20),
+            work_timeout: Period::secs(600),
             body_idle_timeout: Period::secs(30),
             deadline: Period::secs(60),
             breaker_failures: 20,

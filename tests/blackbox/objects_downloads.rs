@@ -75,3 +75,30 @@ fn each_download_and_each_part_of_one_is_one_request() {
     let past = server.send(Request::get(&target).header("Range", format!("bytes={size}-"))).expect(416);
     assert_eq!(past.the("content-range"), format!("bytes */{size}"));
 }
+
+#[test]
+fn only_clients_in_named_networks_are_sent_to_the_store() {
+    let store = Store::s3();
+    let redirect = "  redirect:\n    networks: [10.0.0.0/8, 'fd00::/8']\n    bytes_min: 1000\n";
+    let server = Server::setup().config_text(&store.s3_config(redirect)).start();
+    let (blob, small) = (Blob::random(2600, 5000), Blob::random(2601, 500));
+    server.push_blob("library/app", &blob);
+    server.push_blob("library/app", &small);
+    let get = |blob: &Blob, header: &str, address: &str| {
+        let request = Request::get(format!("/v2/library/app/blobs/{}", blob.digest));
+        server.send(if header.is_empty() { request } else { request.header(header, address) })
+    };
+    for (header, address) in [
+        ("X-Forwarded-For", "10.1.2.3"),
+        ("X-Forwarded-For", "10.1.2.3, 192.0.2.1"),
+        ("X-Forwarded-For", "fd00::7"),
+        ("X-Real-IP", "10.255.255.255"),
+    ] {
+        let answer = get(&blob, header, address).expect(307);
+        assert!(answer.the("location").starts_with(&format!("http://{}/", store.address())), "{answer}");
+        get(&small, header, address).expect(200);
+    }
+    for (header, address) in [("", ""), ("X-Forwarded-For", "11.0.0.1"), ("X-Forwarded-For", "192.0.2.1, 10.1.2.3")] {
+        assert!(get(&blob, header, address).expect(200).body == blob.bytes, "{header} {address}");
+    }
+}

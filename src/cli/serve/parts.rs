@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::config::auth::{AccessRule, Provider, Token as TokenConfig};
 use crate::config::storage::Driver;
 use crate::config::validation::{Platforms, Validation};
+use crate::config::value::Network;
 use crate::http::RequestInfo;
 use crate::http::api::{self, Api, ApiOptions, External, Redirect, UploadSecret};
 use crate::notify::Notifier;
@@ -247,8 +248,15 @@ fn api_options(config: &Config) -> Result<ApiOptions, StartError> {
         redirect: Redirect {
             seconds: config.storage.redirect.expires.get().as_secs(),
             bytes_min: config.storage.redirect.bytes_min.get(),
+            networks: networks(config)?,
         },
     })
+}
+
+/// Where clients may be that are sent to the storage.
+fn networks(config: &Config) -> Result<Vec<Network>, StartError> {
+    let bad = |problem: String| StartError(format!("storage.redirect.networks: {problem}"));
+    config.storage.redirect.networks.iter().map(|text| text.parse::<Network>().map_err(bad)).collect()
 }
 
 /// The configured key of upload URLs, or the one that is kept with the data, which every replica on the same storage has.

@@ -4,6 +4,7 @@ use super::shapes::join;
 use super::{Checker, Dialect, drivers};
 use crate::config::Config;
 use crate::config::storage::{Driver, Filesystem, Requests, Storage};
+use crate::config::value::Network;
 
 /// Directory of the storage when nothing says otherwise.
 const DIRECTORY: &str = "wharf-data";
@@ -24,6 +25,11 @@ pub(super) fn check(checker: &mut Checker<'_>, config: &mut Config) {
         }
         Some(driver) => drivers::check(checker, driver),
         None => {}
+    }
+    for text in config.storage.redirect.networks.iter() {
+        if let Err(problem) = text.parse::<Network>() {
+            checker.mistake("storage.redirect.networks", problem);
+        }
     }
     requests(checker, &config.storage.requests);
     let purging = &config.storage.maintenance.uploadpurging;
@@ -50,6 +56,7 @@ fn requests(checker: &mut Checker<'_>, requests: &Requests) {
     let periods = [
         ("connect_timeout", requests.connect_timeout),
         ("answer_timeout", requests.answer_timeout),
+        ("work_timeout", requests.work_timeout),
         ("body_idle_timeout", requests.body_idle_timeout),
         ("deadline", requests.deadline),
         ("breaker_pause", requests.breaker_pause),

@@ -3,6 +3,7 @@
 use http::header::{HOST, USER_AGENT};
 
 use super::call::Call;
+use super::client;
 use crate::auth;
 use crate::http::RequestInfo;
 use crate::notify::{Action, Content, RegistryEvent, RequestRecord, Target};
@@ -107,12 +108,9 @@ fn record(call: &Call<'_>) -> RequestRecord {
     }
 }
 
-/// Where a request came from, as `distribution` tells it: what proxies say is believed, since it is used for nothing else.
+/// Where a request came from, as `distribution` tells it.
 fn addr(call: &Call<'_>, info: Option<&RequestInfo>) -> String {
-    let header = |name: &str| call.parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let forwarded = header("x-forwarded-for").and_then(|list| list.split(',').next()).map(str::trim);
-    let is_address = |text: &&str| text.parse::<std::net::IpAddr>().is_ok();
-    match forwarded.filter(is_address).or_else(|| header("x-real-ip").filter(is_address)) {
+    match client::forwarded(&call.parts.headers) {
         Some(told) => told.to_owned(),
         None => info.and_then(|info| info.peer).map(|peer| peer.to_string()).unwrap_or_default(),
     }

@@ -6,6 +6,7 @@
 
 mod authorize;
 mod call;
+mod client;
 mod conditional;
 mod dispatch;
 mod error;
@@ -26,6 +27,7 @@ use axum::Router;
 use http::{HeaderName, HeaderValue};
 
 use crate::auth::AuthProvider;
+use crate::config::value::Network;
 use crate::notify::Notifier;
 use crate::registry::Registry;
 
@@ -59,12 +61,14 @@ pub struct ApiOptions {
 }
 
 /// `storage.redirect`, where it is not disabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redirect {
     /// For how many seconds a URL is good.
     pub seconds: u64,
     /// Smaller blobs are sent by this server.
     pub bytes_min: u64,
+    /// Only clients in these networks are sent away; in any, if none is named.
+    pub networks: Vec<Network>,
 }
 
 impl Default for ApiOptions {
@@ -79,7 +83,7 @@ impl Default for ApiOptions {
             tags_page_max: 1000,
             referrers_page_max: 1000,
             chunk_bytes_min: 0,
-            redirect: Redirect { seconds: 1200, bytes_min: 0 },
+            redirect: Redirect { seconds: 1200, bytes_min: 0, networks: Vec::new() },
         }
     }
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::answers::{CONTENT_DIGEST, accepted, digest_value, must_be_deletable};
 use crate::http::FileOutlet;
 use crate::http::api::call::Call;
+use crate::http::api::client;
 use crate::http::api::conditional::{etag, not_modified, range_applies};
 use crate::http::api::error::{ApiError, ApiResult};
 use crate::http::api::events;
@@ -62,7 +63,8 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &s
     Ok(response)
 }
 
-/// Sends the client to the storage, where that gives URLs and the blob is large enough to be worth a second connection. The
+/// Sends the client to the storage, where that gives URLs, the client can get there, and the blob is large enough to be worth a second
+/// connection. The
 /// client asks there with the same `Range`; HEAD is answered here, because a URL is signed for one method.
 async fn redirected(
     call: &Call<'_>,
@@ -70,6 +72,12 @@ async fn redirected(
     digest: &Digest,
 ) -> Result<Option<Response<Body>>, ApiError> {
     let redirect = &call.api.options.redirect;
+    if !redirect.networks.is_empty() {
+        let address = client::address(&call.parts);
+        if !address.is_some_and(|address| redirect.networks.iter().any(|network| network.contains(address))) {
+            return Ok(None);
+        }
+    }
     let Some((blob, url)) = call.api.registry.blob_url(repository, digest, redirect.seconds).await? else {
         return Ok(None);
     };
