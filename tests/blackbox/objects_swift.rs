@@ -55,7 +55,7 @@ fn leave_segments(account: &Account<'_>, key: &str, age: Duration) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let time = format!("{}.00000", (now - age).as_secs());
     for number in 0..2 {
-        let name = format!(".segments/files/docker/registry/v2/{key}/0b5a9a3c-3a3a-4f6e-9f0e-1f2f3f4f5f6f/{number:08}");
+        let name = format!(".segments/files/docker/registry/v2/{key}0b5a9a3c-3a3a-4f6e-9f0e-1f2f3f4f5f6f/{number:08}");
         let put = Request::put(format!("/v1/AUTH_test/{BUCKET}/{name}")).header("X-Timestamp", &time);
         account.send(put.body(vec![b'x'; 1000])).expect(201);
     }

@@ -1,5 +1,5 @@
 //! Segments that a crash has left: of objects whose list was never written. No request of Swift's finds them; they lie where OpenDAL
-//! puts segments (`.segments/<key>/<write>/<number>`), and no object that is there lists them.
+//! puts segments (`.segments/<key><write>/<number>`, where the write is a UUID), and no object that is there lists them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ const LISTED_MAX: usize = super::SEGMENTS_MAX + 1;
 /// How many objects are looked at at a time.
 const LOOKS_AT_ONCE: usize = 8;
 
+/// How long a UUID is, with its hyphens.
+const UUID_BYTES: usize = 36;
+
 /// The writes of one container.
 pub(super) struct SwiftWrites {
     api: Arc<Api>,
@@ -33,6 +36,13 @@ struct Listed {
     name: String,
     #[serde(default)]
     last_modified: String,
+}
+
+/// A segment of an object.
+#[derive(Debug, Deserialize)]
+struct Segment {
+    /// `/container/name`.
+    path: String,
 }
 
 impl SwiftWrites {
@@ -54,7 +64,7 @@ impl SwiftWrites {
 
     /// Where its segments are, with a slash at the end.
     fn directory(&self, write: &BegunWrite) -> String {
-        format!("{}{}/{}/", self.before, write.path, write.id)
+        format!("{}{}{}/", self.before, write.path, write.id)
     }
 
     /// Whether an object lists these segments.
@@ -64,7 +74,14 @@ impl SwiftWrites {
             return Ok(false);
         }
         let list = self.api.segments(&key).await.map_err(failed)?;
-        Ok(list.windows(self.directory(write).len()).any(|part| part == self.directory(write).as_bytes()))
+        if list.is_empty() {
+            return Ok(false);
+        }
+        let list: Vec<Segment> = serde_json::from_slice(&list).map_err(|error| {
+            Error::new(ErrorKind::Unexpected, format!("what {key} is made of can't be read: {error}"))
+        })?;
+        let directory = self.directory(write);
+        Ok(list.iter().any(|segment| segment.path.contains(&directory)))
     }
 
     async fn unless_listed(&self, write: BegunWrite) -> Result<Option<BegunWrite>> {
@@ -103,15 +120,20 @@ impl BegunWrites for SwiftWrites {
     }
 }
 
+/// The key and the write that a segment belongs to. What has another name was not written by OpenDAL.
+fn write_of(name: &str) -> Option<(&str, &str)> {
+    let (directory, _) = name.rsplit_once('/')?;
+    let (path, id) = directory.split_at_checked(directory.len().checked_sub(UUID_BYTES)?)?;
+    uuid::Uuid::try_parse(id).is_ok().then_some((path, id)).filter(|(path, _)| !path.is_empty() && !path.ends_with('/'))
+}
+
 /// Segments by the write that they belong to, in the order of their names, and whether there are more behind a full page. What may
 /// go on behind its end is left to the next one.
 fn grouped(listed: &[Listed], before: &str, full: usize) -> (Vec<BegunWrite>, bool) {
     let mut writes: BTreeMap<(String, String), Option<SystemTime>> = BTreeMap::new();
     let mut order: Vec<(String, String)> = Vec::new();
     for entry in listed {
-        let Some(rest) = entry.name.strip_prefix(before) else { continue };
-        let Some((directory, _)) = rest.rsplit_once('/') else { continue };
-        let Some((path, id)) = directory.rsplit_once('/') else { continue };
+        let Some((path, id)) = entry.name.strip_prefix(before).and_then(write_of) else { continue };
         let time = format!("{}Z", entry.last_modified.trim_end_matches('Z')).parse::<jiff::Timestamp>();
         let time = time.ok().map(SystemTime::from);
         let name = (path.to_owned(), id.to_owned());
@@ -149,19 +171,28 @@ mod tests {
         Listed { name: format!(".segments/r/{name}"), last_modified: format!("2026-11-22T{hour:02}:00:00.123456") }
     }
 
+    const ONE: &str = "0b5a9a3c-3a3a-4f6e-9f0e-1f2f3f4f5f6f";
+    const TWO: &str = "1b5a9a3c-3a3a-4f6e-9f0e-1f2f3f4f5f6f";
+
     #[test]
     fn segments_belong_to_writes_and_a_write_is_as_old_as_its_newest_one() {
-        let listed =
-            [entry("a/data/one/00000000", 1), entry("a/data/one/00000001", 3), entry("a/data/two/00000000", 2)];
+        let name = |id: &str, number: u32| format!("a/data{id}/{number:08}");
+        let listed = [entry(&name(ONE, 0), 1), entry(&name(ONE, 1), 3), entry(&name(TWO, 0), 2)];
         let (writes, more) = grouped(&listed, ".segments/r/", 10);
         assert!(!more);
-        assert_eq!(
-            writes.iter().map(|write| (&*write.path, &*write.id)).collect::<Vec<_>>(),
-            [("a/data", "one"), ("a/data", "two")]
-        );
+        let found = writes.iter().map(|write| (&*write.path, &*write.id)).collect::<Vec<_>>();
+        assert_eq!(found, [("a/data", ONE), ("a/data", TWO)]);
         assert!(writes[0].began > writes[1].began && writes[1].began.is_some());
         let (writes, more) = grouped(&listed, ".segments/r/", 3);
         assert_eq!((writes.len(), more), (1, true), "the last one may go on behind the page");
-        assert!(grouped(&[entry("short", 1)], ".segments/r/", 10).0.is_empty());
+    }
+
+    #[test]
+    fn what_is_named_otherwise_is_left_alone() {
+        let names =
+            ["short", "a/data/one/00000000", &format!("a/data/{ONE}/00000000"), &format!("{ONE}/00000000"), "é/1"];
+        for name in names {
+            assert!(grouped(&[entry(name, 1)], ".segments/r/", 10).0.is_empty(), "{name}");
+        }
     }
 }
