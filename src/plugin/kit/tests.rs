@@ -85,6 +85,43 @@ async fn each_broken_promise_is_caught() {
     assert!(untold.is_empty(), "not told what is wrong:\n{}", untold.join("\n"));
 }
 
+/// The host makes most of what is asked of the smaller fixture, so what it is told must be right.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_wrong_answer_is_caught_by_the_case_about_it() {
+    for (mode, only, word) in [
+        ("duplicate", "children come in the order", "Children"),
+        ("wrong-stat", "what is put comes back", "bytes, not"),
+        ("wrong-meta", "what is put comes back", "ends after"),
+        ("wrong-listed-size", "a listing shows sizes", "tells the sizes"),
+        ("inclusive-range", "a range gives", "bytes"),
+        ("shifted-range", "a range gives", "other bytes"),
+        ("gap", "the old or the new object", "gone for a moment"),
+        ("in-place", "the old or the new object", "nobody wrote so"),
+        ("visible-on-drop", "a dropped writer", "a dropped writer"),
+        ("forget-on-start", "what is put comes back", "another one"),
+        ("keep-deleted", "what is deleted is gone", "deleted"),
+    ] {
+        let report = tried("storage-minimal", &[("break", mode)], Some(only)).await;
+        assert!(!report.passed() && report.to_string().contains(word), "{mode}: {report}");
+    }
+}
+
+/// What only a backend can break that tells such a thing of itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_broken_promise_beyond_the_minimum_is_caught() {
+    let appends = "appending elsewhere than at the end";
+    for (config, only) in [
+        ([("break", "both-win"), ("append", "")], "conditional writes"),
+        ([("break", "append-keeps-tail"), ("append", "true")], appends),
+        ([("break", "append-cuts-all"), ("append", "true")], appends),
+    ] {
+        let report = tried("storage-fixture", &config, Some(only)).await;
+        assert!(!report.passed(), "{config:?}: {report}");
+        let report = tried("storage-fixture", &config[1..], Some(only)).await;
+        assert!(report.passed() && report.to_string().contains(only), "{config:?}: {report}");
+    }
+}
+
 /// What the author's table and the invariants say of the auth fixture.
 async fn asked(config: &[(&str, &str)], table: &str) -> Report {
     let config: BTreeMap<_, _> = config.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
@@ -113,20 +150,59 @@ async fn an_auth_provider_is_held_to_its_table_and_to_what_holds_for_all() {
         ([("decision", "less")], "is granted without"),
         ([("misbehave", "trap")], "ended itself"),
         ([("time-to-live-ms", "4000000000")], "is to be remembered"),
+        ([("decision", "elsewhere")], "is granted without"),
+        ([("decision", "header-trap")], "ended itself"),
     ] {
         let report = asked(&config, table).await;
         assert!(!report.passed() && report.to_string().contains(word), "{config:?}: {report}");
     }
 }
 
+/// The host answers from a grant for as long as it says, and from all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_says_more_than_is_true_is_told() {
+    let table = r#"
+        [[request]]
+        name = "alice pulls"
+        basic = "alice:secret"
+        wanted = ["repository:a/b:pull"]
+        expect = "granted"
+    "#;
+    for (config, word) in [
+        (&[("decision", "more")][..], "asking for that alone is denied"),
+        (&[("decision", "dated"), ("time-to-live-ms", "20000")], "a moment before that is challenge"),
+    ] {
+        let report = asked(config, table).await;
+        assert!(!report.passed() && report.to_string().contains(word), "{config:?}: {report}");
+    }
+    assert!(asked(&[("decision", "dated"), ("time-to-live-ms", "5000")], table).await.passed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_of_two_users_under_one_cache_key_are_told() {
+    let table = r#"
+        [[request]]
+        basic = "alice:secret"
+        [[request]]
+        basic = "bob:secret"
+    "#;
+    let report = asked(&[("user", "*"), ("decision", "one-key")], table).await;
+    assert!(!report.passed() && report.to_string().contains("refusing one forgets both"), "{report}");
+    assert!(asked(&[("user", "*")], table).await.passed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_gives_one_outcome_for_each_event() {
     let tried = async |outcome: &str| {
+        let (outcome, retry) = outcome.split_once(' ').unwrap_or((outcome, "100"));
+        let subscribe = if outcome == "unsubscribed" { "nothing" } else { "push,panic,server" };
         let config = BTreeMap::from([
             ("outcome".to_owned(), outcome.into()),
-            ("subscribe".to_owned(), "push,panic,server".into()),
+            ("retry-after-ms".to_owned(), retry.into()),
+            ("subscribe".to_owned(), subscribe.into()),
         ]);
-        let plugin = Plugin { component: guest("hook-fixture"), config, ..Plugin::default() };
+        let mut plugin = Plugin { component: guest("hook-fixture"), config, ..Plugin::default() };
+        plugin.limits.call_time_max = Period::secs(1);
         let host = Host::new(&Plugins::default(), Metrics::new().plugins());
         hook::run(&host, &plugin).await.unwrap()
     };
@@ -134,7 +210,15 @@ async fn a_hook_gives_one_outcome_for_each_event() {
         let report = tried(good).await;
         assert!(report.passed(), "{good}: {report}");
     }
-    for (bad, word) in [("short", "outcomes for"), ("trap", "ended itself")] {
+    for (bad, word) in [
+        ("short", "outcomes for"),
+        ("long", "outcomes for"),
+        ("trap", "ended itself"),
+        ("sleep", "took longer than limits.call_time_max"),
+        ("drop-silently", "without a reason"),
+        ("retry 4000000000", "wanted again after"),
+        ("unsubscribed", "never be called"),
+    ] {
         let report = tried(bad).await;
         assert!(!report.passed() && report.to_string().contains(word), "{bad}: {report}");
     }

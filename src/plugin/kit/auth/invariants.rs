@@ -6,10 +6,8 @@ use wharf_bindings::auth::wharf::auth::types as wit;
 
 use super::super::report::Report;
 use super::table::{Row, Table};
-use super::{Provider, shown, verdict};
+use super::{Provider, grants, rows, shown, verdict};
 
-/// A decision that is remembered for longer than a day outlives every change of mind.
-const TIME_TO_LIVE_MS_MAX: u32 = 24 * 60 * 60 * 1000;
 /// The length of the longest texts that are tried, in bytes.
 const LONG: usize = 64 * 1024;
 
@@ -26,10 +24,7 @@ pub(super) async fn run(provider: &Provider, table: &Table, report: &mut Report)
     let start = Instant::now();
     let seen = repeated(provider, table).await;
     report.add("the same request gets the same decision again", verdict(seen), start.elapsed());
-    let start = Instant::now();
-    let seen = complete(provider, table).await;
-    let contract = "a grant holds all that was wanted, and is remembered for a day at most";
-    report.add(contract, verdict(seen), start.elapsed());
+    grants::run(provider, table, report).await;
     let start = Instant::now();
     let seen = hostile(provider).await;
     report.add("no request makes it trap, however odd", verdict(seen), start.elapsed());
@@ -105,37 +100,6 @@ async fn repeated(provider: &Provider, table: &Table) -> Seen {
         }
     }
     Ok(())
-}
-
-async fn complete(provider: &Provider, table: &Table) -> Seen {
-    for row in rows(table) {
-        let wanted = row.access()?;
-        let Ok(wit::Decision::Granted(grant)) = provider.ask(&row.context(), &wanted).await? else { continue };
-        let has = |access: &wit::Access| {
-            grant.access.iter().any(|granted| same(&granted.on, &access.on) && granted.action == access.action)
-        };
-        if let Some(missing) = wanted.iter().find(|access| !has(access)) {
-            return Err(format!("{:?} is granted without {missing:?}, so the host refuses it", row.name));
-        }
-        if let Some(ms) = grant.time_to_live_ms.filter(|ms| *ms > TIME_TO_LIVE_MS_MAX) {
-            return Err(format!("{:?} is to be remembered for {ms} ms", row.name));
-        }
-    }
-    Ok(())
-}
-
-fn same(one: &wit::ResourceName, other: &wit::ResourceName) -> bool {
-    match (one, other) {
-        (wit::ResourceName::Repository(one), wit::ResourceName::Repository(other)) => one == other,
-        (wit::ResourceName::Catalog, wit::ResourceName::Catalog) => true,
-        _ => false,
-    }
-}
-
-/// The author's requests, and one without credentials.
-fn rows(table: &Table) -> impl Iterator<Item = Row> + '_ {
-    let nobody = Row { name: "no credentials".to_owned(), ..Row::default() };
-    table.request.iter().cloned().chain([nobody])
 }
 
 async fn hostile(provider: &Provider) -> Seen {

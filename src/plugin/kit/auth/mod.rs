@@ -1,5 +1,6 @@
 //! The kit of auth providers: the author's own table of requests, and what holds for every provider.
 
+mod grants;
 mod invariants;
 pub mod table;
 
@@ -93,6 +94,12 @@ impl Provider {
         let holds = row.contains.as_ref().is_none_or(|part| text.is_some_and(|text| text.contains(part)));
         if is_who && holds { Ok(()) } else { Err(seen) }
     }
+}
+
+/// The author's requests, and one without credentials.
+fn rows(table: &Table) -> impl Iterator<Item = Row> + '_ {
+    let nobody = Row { name: "no credentials".to_owned(), ..Row::default() };
+    table.request.iter().cloned().chain([nobody])
 }
 
 fn kind(answer: &Result<wit::Decision, wit::Error>) -> Expect {
