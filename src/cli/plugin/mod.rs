@@ -2,6 +2,7 @@
 
 mod build;
 mod client;
+mod hints;
 mod inspect;
 mod list;
 mod new;

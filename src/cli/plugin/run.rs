@@ -6,7 +6,7 @@
 //! | notification hook | `{"handle": ["push", "panic", "started"]}`: kinds of events; all of them when the list is empty |
 //! | storage backend | `{"put": {"key": "a", "content": "text"}}`, `{"get": {"key": "a"}}`, `{"stat": {"key": "a"}}`, `{"list": {"prefix": "a"}}`, `{"delete": {"key": "a"}}` |
 //!
-//! A list of requests makes one call after the other.
+//! A list of requests makes one call after the other. The configuration of `plugin-tests.toml` beside the component counts here too.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -15,9 +15,10 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Failure;
 use super::subject::{Kind, Ready, Subject};
 use super::test::below;
+use super::{Failure, hints};
+use crate::config::plugin::Plugin;
 use crate::plugin::kit::auth::table::Row;
 use crate::plugin::kit::auth::{self, Provider};
 use crate::plugin::kit::hook::{Hook, events};
@@ -81,32 +82,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, Failure> {
     }
     .map_err(|error| Failure::Said(format!("{shown}: {error}")))?;
     let ready = arguments.subject.ready()?;
-    let answers = super::block_on(answers(&ready, requests))??;
+    let table = arguments.subject.table(None)?;
+    let answers = super::block_on(answers(&ready, &ready.under(&table), requests))??;
     let lines: Result<Vec<String>, _> = answers.iter().map(serde_json::to_string_pretty).collect();
     Ok(lines.map_err(Failure::from)?.join("\n") + "\n")
 }
 
-async fn answers(ready: &Ready, requests: Vec<Request>) -> Result<Vec<Value>, Failure> {
-    let (host, plugin) = (&ready.host, &ready.plugin);
+async fn answers(ready: &Ready, plugin: &Plugin, requests: Vec<Request>) -> Result<Vec<Value>, Failure> {
+    let host = &ready.host;
     let mut answers = Vec::new();
     match ready.kind {
         Kind::Auth => {
-            let provider = Provider::open(host, plugin).await.map_err(Failure::from)?;
+            let provider = Provider::open(host, plugin).await.map_err(hints::refused)?;
             for request in requests {
                 let Request::Authorize(row) = request else { return Err(other("authorize")) };
                 let wanted = row.access().map_err(Failure::Said)?;
-                let answer = provider.ask(&row.context(), &wanted).await.map_err(Failure::Said)?;
+                let answer = provider.ask(&row.context(), &wanted).await.map_err(hints::failed)?;
                 answers.push(json!({ "answer": auth::shown(&answer), "details": format!("{answer:?}") }));
             }
         }
         Kind::Hook => {
-            let hook = Hook::open(host, plugin).await.map_err(Failure::from)?;
+            let hook = Hook::open(host, plugin).await.map_err(hints::refused)?;
             for request in requests {
                 let Request::Handle(kinds) = request else { return Err(other("handle")) };
                 let wanted =
                     |event: &_| kinds.is_empty() || kinds.iter().any(|kind| events::name(event).contains(kind));
                 let events: Vec<_> = events::all().into_iter().filter(wanted).collect();
-                let outcomes = hook.handle(&events).await.map_err(Failure::Said)?;
+                let outcomes = hook.handle(&events).await.map_err(hints::failed)?;
                 let names = events.iter().map(events::name).zip(&outcomes);
                 answers.push(
                     names.map(|(name, outcome)| json!({ "event": name, "outcome": format!("{outcome:?}") })).collect(),
@@ -114,7 +116,7 @@ async fn answers(ready: &Ready, requests: Vec<Request>) -> Result<Vec<Value>, Fa
             }
         }
         Kind::Storage => {
-            let storage = PluginStorage::open(host, "storage", plugin, below(ready)).await.map_err(Failure::from)?;
+            let storage = PluginStorage::open(host, "storage", plugin, below(ready)).await.map_err(hints::refused)?;
             for request in requests {
                 answers.push(stored(&storage, request).await?);
             }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::de::DeserializeOwned;
 use wasmparser::{Parser, Payload};
 
 use super::Failure;
-use crate::config::plugin::{Directory, Grants, Plugin, Plugins};
-use crate::config::value::Period;
+use crate::config::plugin::{Directory, Grants, Plugin, PluginLimits, Plugins};
+use crate::config::value::{ByteSize, Period};
 use crate::plugin::auth::AuthWorld;
+use crate::plugin::kit::auth::table::Table;
 use crate::plugin::manifest::Manifest;
 use crate::plugin::notify::HookWorld;
 use crate::plugin::storage::StorageWorld;
@@ -27,9 +29,50 @@ pub(super) struct Subject {
     /// A directory or a key-value namespace that it asks for and that is not granted here is an empty one, for this run only
     #[arg(long, value_name = "FILE|TOML")]
     grants: Option<String>,
-    /// How long one call may take
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    call_time_max: Period,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+/// Under which limits it runs. What is not named here has the value that a server has by default.
+#[derive(Debug, Args)]
+struct Limits {
+    /// How long one call may take [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    call_time_max: Option<Period>,
+    /// How long making an instance and its `init` may take [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    start_time_max: Option<Period>,
+    /// How long compiling it may take; compiled code is kept, so it is the first time that counts [default: 60s]
+    #[arg(long, value_name = "TIME")]
+    compile_time_max: Option<Period>,
+    /// Memory of one instance [default: 128MiB]
+    #[arg(long, value_name = "SIZE")]
+    memory_bytes_max: Option<ByteSize>,
+    /// Any limit: a TOML file that looks like the section `limits`, or such a text itself (resources_max = 4096)
+    #[arg(long, value_name = "FILE|TOML")]
+    limits: Option<String>,
+}
+
+impl Limits {
+    /// All of them.
+    fn all(&self) -> Result<PluginLimits, Failure> {
+        let mut all: PluginLimits = section("--limits", self.limits.as_deref())?;
+        all.call_time_max = self.call_time_max.unwrap_or(all.call_time_max);
+        all.start_time_max = self.start_time_max.unwrap_or(all.start_time_max);
+        all.compile_time_max = self.compile_time_max.unwrap_or(all.compile_time_max);
+        all.memory_bytes_max = self.memory_bytes_max.unwrap_or(all.memory_bytes_max);
+        Ok(all)
+    }
+}
+
+/// A section of a configuration, from a file or from the text that stands in its place.
+fn section<T: Default + DeserializeOwned>(option: &str, given: Option<&str>) -> Result<T, Failure> {
+    let Some(given) = given else { return Ok(T::default()) };
+    let text = match Path::new(given).is_file() {
+        true => std::fs::read_to_string(given).map_err(|error| Failure::Said(format!("{given}: {error}")))?,
+        false => given.to_owned(),
+    };
+    toml::from_str(&text).map_err(|error| Failure::Said(format!("{option}: {error}")))
 }
 
 /// The worlds of the contract.
@@ -69,8 +112,8 @@ impl Subject {
             };
             plugin.config.insert(key.to_owned(), value.into());
         }
-        plugin.grants = self.granted()?;
-        plugin.limits.call_time_max = self.call_time_max;
+        plugin.grants = section("--grants", self.grants.as_deref())?;
+        plugin.limits = self.limits.all()?;
         let folder = Folder(std::env::temp_dir().join(format!("wharf-plugin-{}", std::process::id())));
         folder.stand_in(&manifest, &mut plugin.grants)?;
         let host = Host::new(&Plugins::default(), Metrics::new().plugins());
@@ -78,13 +121,28 @@ impl Subject {
         Ok(Ready { kind, plugin, host, is_layer, _folder: folder })
     }
 
-    fn granted(&self) -> Result<Grants, Failure> {
-        let Some(grants) = &self.grants else { return Ok(Grants::default()) };
-        let text = match Path::new(grants).is_file() {
-            true => std::fs::read_to_string(grants).map_err(|error| Failure::Said(format!("{grants}: {error}")))?,
-            false => grants.clone(),
+    /// The author's requests: a file that was named, or `plugin-tests.toml` beside the component; none when there is none.
+    pub(super) fn table(&self, named: Option<&Path>) -> Result<Table, Failure> {
+        let beside = self.file.with_file_name("plugin-tests.toml");
+        let path = match named {
+            Some(path) => path,
+            None if beside.is_file() => &beside,
+            None => return Ok(Table::default()),
         };
-        toml::from_str(&text).map_err(|error| Failure::Said(format!("--grants: {error}")))
+        let said = |error: &dyn std::fmt::Display| Failure::Said(format!("{}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| said(&error))?;
+        Table::parse(&text).map_err(|error| said(&error))
+    }
+}
+
+impl Ready {
+    /// The plugin with the configuration for which a table is written; what stands on the command line counts before it.
+    pub(super) fn under(&self, table: &Table) -> Plugin {
+        let mut plugin = self.plugin.clone();
+        for (key, value) in &table.config {
+            plugin.config.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        plugin
     }
 }
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::Failure;
 use super::subject::{Kind, Ready, Subject};
-use crate::plugin::kit::auth::table::Table;
-use crate::plugin::kit::{Report, auth, hook, storage};
+use super::{Failure, hints};
+use crate::plugin::kit::{Report, Verdict, auth, hook, storage};
 use crate::storage::memory::MemoryStorage;
 use crate::storage::{Storage, StorageKey, behaviour};
 
-/// How many keys the large listing has, unless more is wanted.
-const LISTING_KEYS: usize = 2_000;
+/// How many keys the large listing has, unless more is wanted: more than a page, which has 1,000.
+const LISTING_KEYS: usize = 1_200;
 
 /// What to test.
 #[derive(Debug, Args)]
@@ -26,7 +25,7 @@ pub struct Arguments {
     /// Only the cases of the storage behaviour suite whose names contain this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Try as much as on the server's own backends: a listing of 10,000 keys instead of 2,000
+    /// Try as much as on the server's own backends: a listing of 10,000 keys instead of 1,200
     #[arg(long)]
     thorough: bool,
     /// Print the report as JSON
@@ -46,6 +45,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, Failure> {
         return Ok(text + "\n");
     }
     super::super::print(&(text + "\n"));
+    let failed = report.cases.iter().filter_map(|case| match &case.verdict {
+        Verdict::Failed(seen) => Some(seen.as_str()),
+        _ => None,
+    });
+    hints::for_limits(failed).iter().for_each(|hint| eprintln!("note: {hint}"));
     Err(Failure::Told)
 }
 
@@ -55,17 +59,12 @@ impl Arguments {
         let report = match ready.kind {
             Kind::Storage => storage::run(host, plugin, below(ready), &self.storage_options()?).await,
             Kind::Auth => {
-                let table = self.table()?;
-                let mut plugin = plugin.clone();
-                // What stands on the command line counts.
-                for (key, value) in &table.config {
-                    plugin.config.entry(key.clone()).or_insert_with(|| value.clone());
-                }
-                auth::run(host, &plugin, &table).await
+                let table = self.subject.table(self.tests.as_deref())?;
+                auth::run(host, &ready.under(&table), &table).await
             }
             Kind::Hook => hook::run(host, plugin).await,
         };
-        report.map_err(Failure::from)
+        report.map_err(hints::refused)
     }
 
     fn storage_options(&self) -> Result<storage::Options, Failure> {
@@ -73,18 +72,6 @@ impl Arguments {
         let listing_keys = if self.thorough { defaults.listing_keys } else { LISTING_KEYS };
         let behaviour = behaviour::Options { only: self.only.clone(), listing_keys, ..defaults };
         Ok(storage::Options { prefix: StorageKey::parse("wharf-plugin-test").map_err(Failure::from)?, behaviour })
-    }
-
-    fn table(&self) -> Result<Table, Failure> {
-        let beside = self.subject.file.with_file_name("plugin-tests.toml");
-        let path = match &self.tests {
-            Some(path) => path.clone(),
-            None if beside.is_file() => beside,
-            None => return Ok(Table::default()),
-        };
-        let shown = path.display();
-        let text = std::fs::read_to_string(&path).map_err(|error| Failure::Said(format!("{shown}: {error}")))?;
-        Table::parse(&text).map_err(|error| Failure::Said(format!("{shown}: {error}")))
     }
 }
 

@@ -37,6 +37,23 @@ impl ProjectWorld {
     }
 }
 
+/// What somebody made by tools of their own: a component as it is, or a module, which is told its world if its compiler did not.
+pub(super) fn of_made(mut made: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Error> {
+    if Parser::is_component(&made) {
+        return Ok(made);
+    }
+    if !Parser::is_core_wasm(&made) {
+        return Err(Error::Component("it is no WebAssembly: name the file that the compiler wrote".to_owned()));
+    }
+    let knows_world = Parser::new(0).parse_all(&made).any(|payload| {
+        matches!(payload, Ok(Payload::CustomSection(section)) if section.name().starts_with("component-type"))
+    });
+    if !knows_world {
+        ProjectWorld::read(wit)?.embed(&mut made)?;
+    }
+    of_module(&made)
+}
+
 /// Makes a component of a module that has its world written in it. What speaks WASI 0.1 gets the adapter to WASI 0.2.
 pub(super) fn of_module(module: &[u8]) -> Result<Vec<u8>, Error> {
     let told = |error: &dyn std::fmt::Display| Error::Component(format!("{error:#}"));

@@ -13,7 +13,7 @@ pub enum Language {
     Python,
     /// Go, by its own compiler.
     Go,
-    /// C, by zig or the clang of the WASI SDK.
+    /// C and C++, by zig or the clang of the WASI SDK.
     C,
 }
 
@@ -50,6 +50,7 @@ impl Language {
 
     /// The language of a project.
     pub(super) fn of_project(project: &Path) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| project.join(language.mark()).is_file())
+        let marked = Self::ALL.into_iter().find(|language| project.join(language.mark()).is_file());
+        marked.or_else(|| project.join("plugin.cpp").is_file().then_some(Self::C))
     }
 }

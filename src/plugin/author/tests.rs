@@ -75,14 +75,41 @@ fn what_is_there_already_is_not_written_over() {
 #[test]
 fn a_folder_that_holds_no_project_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
-    let error = build(folder.path()).unwrap_err().to_string();
+    let error = build(folder.path(), None).unwrap_err().to_string();
     assert!(error.contains("plugin.toml") && error.contains("wharf plugin new"), "{error}");
     let manifest = "name = \"a\"\nversion = \"1\"\nworld = \"auth-provider\"\n";
     fs::write(folder.path().join("plugin.toml"), manifest).unwrap();
-    let error = build(folder.path()).unwrap_err().to_string();
+    let error = build(folder.path(), None).unwrap_err().to_string();
     assert!(error.contains("plugin.py") && error.contains("Cargo.toml"), "{error}");
     fs::write(folder.path().join("plugin.toml"), manifest.replace("auth-provider", "auth")).unwrap();
-    assert!(build(folder.path()).unwrap_err().to_string().contains("is none of storage-backend"));
+    assert!(build(folder.path(), None).unwrap_err().to_string().contains("is none of storage-backend"));
+}
+
+/// Languages without a scaffold: their compiler is called by somebody else.
+#[test]
+fn what_another_compiler_made_becomes_a_component_with_its_manifest() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = scaffold(parent.path(), "mine", World::AuthProvider, Language::C).unwrap();
+    let made = parent.path().join("made.wasm");
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+        (func (export "wharf:auth/provider@0.1.0#init") (result i32) unreachable)
+        (func (export "wharf:auth/provider@0.1.0#health") (result i32) unreachable)
+        (func (export "wharf:auth/provider@0.1.0#authorize") (param i32) (result i32) unreachable))"#;
+    fs::write(&made, wat::parse_str(text).unwrap()).unwrap();
+    let component = build(&folder, Some(&made)).unwrap();
+    let bytes = fs::read(&component).unwrap();
+    let manifest = crate::plugin::manifest::Manifest::of(&bytes).unwrap();
+    assert_eq!(manifest.name, "mine");
+    // And a component is taken as it is.
+    assert_eq!(fs::read(build(&folder, Some(&component)).unwrap()).unwrap(), bytes);
+    fs::write(&made, "int main() {}").unwrap();
+    let error = build(&folder, Some(&made)).unwrap_err().to_string();
+    assert!(error.contains("is no WebAssembly"), "{error}");
+    fs::write(&made, wat::parse_str("(module)").unwrap()).unwrap();
+    let error = build(&folder, Some(&made)).unwrap_err().to_string();
+    assert!(error.contains("wharf:auth/provider"), "{error}");
 }
 
 /// A mended helper must be mended for those who read the examples too.

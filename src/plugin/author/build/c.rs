@@ -1,4 +1,4 @@
-//! C: bindings made here, and zig or the WASI SDK's clang to compile them and the project.
+//! C and C++: bindings made here, and zig or the WASI SDK's clang to compile them and the project.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,9 +12,11 @@ use crate::plugin::author::tool;
 
 pub(super) fn component(project: &Project<'_>) -> Result<Vec<u8>, Error> {
     let mut sources = bindings(project)?;
-    sources.extend(own_sources(project.folder)?);
+    let own = own_sources(project.folder)?;
+    let is_cpp = own.iter().any(|file| has_extension(file, "cpp"));
+    sources.extend(own);
     let output = project.build.join("core.wasm");
-    let mut command = compiler(project.folder)?;
+    let mut command = compiler(project.folder, is_cpp)?;
     // A reactor: the host calls its functions, and there is no `main`.
     command.args(["-mexec-model=reactor", "-O2", "-s", "-Wall", "-I"]).arg(&project.build).arg("-o").arg(&output);
     tool::run(command.args(sources).current_dir(project.folder))?;
@@ -38,12 +40,16 @@ fn bindings(project: &Project<'_>) -> Result<Vec<PathBuf>, Error> {
     Ok(sources)
 }
 
-/// Every `.c` file in the project's top folder.
+fn has_extension(file: &Path, wanted: &str) -> bool {
+    file.extension().is_some_and(|extension| extension == wanted)
+}
+
+/// Every `.c` and `.cpp` file in the project's top folder.
 fn own_sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(folder).map_err(Error::of_file(folder))? {
         let file = entry.map_err(Error::of_file(folder))?.path();
-        if file.extension().is_some_and(|extension| extension == "c") {
+        if has_extension(&file, "c") || has_extension(&file, "cpp") {
             sources.push(file);
         }
     }
@@ -51,15 +57,16 @@ fn own_sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(sources)
 }
 
-fn compiler(folder: &Path) -> Result<Command, Error> {
+/// The driver of C++ takes C files as C, and links C++'s own library.
+fn compiler(folder: &Path, is_cpp: bool) -> Result<Command, Error> {
     if let Some(sdk) = std::env::var_os("WASI_SDK_PATH") {
-        let mut command = Command::new(Path::new(&sdk).join("bin/clang"));
+        let mut command = Command::new(Path::new(&sdk).join(if is_cpp { "bin/clang++" } else { "bin/clang" }));
         command.arg("--target=wasm32-wasip1");
         return Ok(command);
     }
     let environments = tool::folders_around(folder, ".venv/bin");
     let zig = |mut command: Command| {
-        command.args(["cc", "-target", "wasm32-wasi"]);
+        command.args([if is_cpp { "c++" } else { "cc" }, "-target", "wasm32-wasi"]);
         command
     };
     if let Some(program) = tool::find("zig", &environments) {

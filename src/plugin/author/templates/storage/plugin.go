@@ -150,7 +150,8 @@ func (w *writer) Finish() (uint64, *Error) {
 		if err == nil {
 			err = os.Rename(w.staged, w.place)
 		}
-		if errors.Is(err, fs.ErrNotExist) {
+		// MkdirAll takes a folder that is gone when it looks again for a file.
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err == nil {

@@ -123,8 +123,9 @@ class Writer(backend.Writer):
                 os.fsync(self.file.fileno())
             self.file.close()
             # Somebody who deletes the last object in a folder removes the folder; then it is made once more.
+            # (makedirs takes one that is gone when it looks again for a file.)
             for _ in range(100):
-                with suppress(FileNotFoundError):
+                with suppress(FileNotFoundError, FileExistsError):
                     os.makedirs(os.path.dirname(self.path), exist_ok=True)
                     os.replace(self.staged, self.path)
                     if not self.volatile:
