@@ -53,6 +53,7 @@ mod plugin_oidc;
 mod plugin_webdav;
 mod plugin_webhook;
 mod plugins_auth;
+mod plugins_bombs;
 mod plugins_hostile;
 mod plugins_operating;
 mod plugins_serve;

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses another part of this module")]
 
 pub mod apache;
+pub mod bomb;
 pub mod content;
 pub mod disk;
 pub mod example;
