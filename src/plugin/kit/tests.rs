@@ -89,7 +89,7 @@ async fn each_broken_promise_is_caught() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_wrong_answer_is_caught_by_the_case_about_it() {
     for (mode, only, word) in [
-        ("duplicate", "children come in the order", "Children"),
+        ("duplicate", "a subtree comes in the order", ""),
         ("wrong-stat", "what is put comes back", "bytes, not"),
         ("wrong-meta", "what is put comes back", "ends after"),
         ("wrong-listed-size", "a listing shows sizes", "tells the sizes"),
