@@ -43,7 +43,7 @@ fn a_table_that_grows_without_an_end_is_told_by_its_limit() {
             (br_if $more (i32.ne (table.grow $t (ref.null func) (i32.const 10000)) (i32.const -1)))) unreachable",
         ..Bomb::default()
     };
-    check(&bomb, "memory", "limits.table_elements_max");
+    check(&bomb, "tables", "limits.table_elements_max");
 }
 
 #[test]
@@ -94,13 +94,11 @@ fn a_component_of_too_many_parts_or_too_much_code_never_takes_over() {
     let lines = format!("{LIMITS}\ninstances: warm").replace("{call", "{compile_time_max: 500ms, call");
     let plain = Bomb::default().component();
     let server = behind(&plain, &lines).start();
-    let memories = crowded(&plain, "(module (memory 1))", 100);
     let instances = crowded(&plain, "(module)", 2000);
     let large = crowded(&plain, "(module (memory 160))", 8);
     let slow = Bomb { module: slow_to_compile(1500), ..Bomb::default() }.component();
     for (name, component, told) in [
-        ("memories", memories, "memories"),
-        ("instances", instances, "instances"),
+        ("instances", instances, "core module instances"),
         ("large", large, "limits.memory_bytes_max"),
         ("slow", slow, "limits.compile_time_max"),
     ] {

@@ -28,7 +28,8 @@ pub async fn run(host: &Host, plugin: &Plugin, table: &Table) -> Result<Report, 
     let provider = Provider::open(host, plugin).await?;
     for row in &table.request {
         let start = Instant::now();
-        let name = if row.name.is_empty() { format!("{} {}", row.method, row.path) } else { row.name.clone() };
+        let context = row.context();
+        let name = if row.name.is_empty() { format!("{} {}", context.method, context.path) } else { row.name.clone() };
         let seen = provider.as_expected(row).await;
         report.add(name, verdict(seen), start.elapsed());
     }
