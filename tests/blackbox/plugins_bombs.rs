@@ -52,8 +52,8 @@ fn loops_where_the_host_waits_for_more_than_an_answer_are_ended() {
     check(&bomb, "time", "limits.call_time_max (500ms)");
     let bomb = Bomb { realloc: SPIN, ..Bomb::default() };
     let evil = || {
-        Request::get(&format!("/v2/{}/tags/list", "evil".repeat(60)))
-            .header("Authorization", &format!("Bearer {}", "x".repeat(2000)))
+        Request::get(format!("/v2/{}/tags/list", "evil".repeat(60)))
+            .header("Authorization", format!("Bearer {}", "x".repeat(2000)))
     };
     check_with(&bomb, "time", "limits.call_time_max (500ms)", evil);
 }

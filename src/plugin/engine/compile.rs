@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -20,11 +21,12 @@ pub struct Code {
 }
 
 impl Runtime {
-    /// Compiles a component, unless its compiled code was kept. `digest` is that of `bytes`.
+    /// Compiles a component, unless its compiled code was kept. `digest` is that of `bytes`. Waits for its turn as long as it may take
+    /// to compile, so that one that is slow costs the next one no time of its own.
     ///
     /// # Errors
-    /// When it is no component, is not valid, or takes longer than `compile_time_max`. What runs on then has nobody waiting for
-    /// it, and its result is kept for the next try.
+    /// When it is no component, is not valid, its turn does not come, or it takes longer than `compile_time_max`. What runs on then
+    /// has nobody waiting for it, and its result is kept for the next try.
     pub async fn code(
         self: &Arc<Self>,
         bytes: Bytes,
@@ -32,25 +34,34 @@ impl Runtime {
         compile_time_max: Duration,
     ) -> Result<Code, LoadError> {
         is_component(&bytes)?;
+        let (runtime, name) = (Arc::clone(self), digest.clone());
+        if let Some(component) = spawn_blocking(move || runtime.kept(&name)).await.map_err(failed)? {
+            return Ok(Code { component, compile_time: None });
+        }
+        let turn = timeout(compile_time_max, Arc::clone(&self.compiling).acquire_owned()).await;
+        let turn = turn.map_err(|_| {
+            LoadError::Compile(format!(
+                "another component is being compiled, and it was not its turn within limits.compile_time_max ({compile_time_max:?}); \
+                 try once more"
+            ))
+        })?;
+        let turn = turn.map_err(failed)?;
         let runtime = Arc::clone(self);
-        let work = async move {
-            let turn = Arc::clone(&runtime.compiling).acquire_owned().await.map_err(failed)?;
-            let work = spawn_blocking(move || {
-                let _turn = turn;
-                runtime.load_or_compile(&bytes, &digest)
-            });
-            work.await.map_err(failed)?
-        };
-        tokio::time::timeout(compile_time_max, work).await.unwrap_or_else(|_| {
+        let work = spawn_blocking(move || {
+            let _turn = turn;
+            runtime.compile(&bytes, &digest)
+        });
+        timeout(compile_time_max, work).await.unwrap_or_else(|_| {
             let sentence = format!(
                 "compiling it takes longer than limits.compile_time_max ({compile_time_max:?}); raise the limit, or try once more: \
                  what is compiled meanwhile is kept"
             );
-            Err(LoadError::Compile(sentence))
-        })
+            Ok(Err(LoadError::Compile(sentence)))
+        }).map_err(failed)?
     }
 
-    fn load_or_compile(&self, bytes: &[u8], digest: &str) -> Result<Code, LoadError> {
+    fn compile(&self, bytes: &[u8], digest: &str) -> Result<Code, LoadError> {
+        // Somebody else may have compiled it meanwhile.
         if let Some(component) = self.kept(digest) {
             return Ok(Code { component, compile_time: None });
         }

@@ -73,7 +73,7 @@ async fn redirected(
 ) -> Result<Option<Response<Body>>, ApiError> {
     let redirect = &call.api.options.redirect;
     if !redirect.networks.is_empty() {
-        let address = client::address(&call.parts);
+        let address = client::address(call.parts);
         if !address.is_some_and(|address| redirect.networks.iter().any(|network| network.contains(address))) {
             return Ok(None);
         }
