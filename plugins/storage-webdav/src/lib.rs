@@ -37,7 +37,8 @@ mod server;
 mod writing;
 
 use bindings::exports::wharf::storage::backend::{
-    ByteRange, Guest, ListPage, ListRequest, ObjectMeta, Opened, Reader, ReaderBorrow, WriteOptions, Writer, WriterBorrow,
+    ByteRange, Guest, ListPage, ListRequest, ObjectMeta, Opened, Reader, ReaderBorrow, WriteOptions, Writer,
+    WriterBorrow,
 };
 use bindings::exports::wharf::storage::streams;
 use bindings::wharf::storage::types::{CapabilityFlags, ConfigProblem, Error, InitError};
