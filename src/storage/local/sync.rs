@@ -220,8 +220,9 @@ struct Alone<'a>(&'a AtomicUsize);
 
 impl<'a> Alone<'a> {
     fn begin(count: &'a AtomicUsize) -> Option<Self> {
-        let more = |now: usize| (now < ALONE_MAX).then_some(now + 1);
-        count.fetch_update(Relaxed, Relaxed, more).is_ok().then_some(Self(count))
+        let more = |now: usize| (now < ALONE_MAX).then(|| now + 1);
+        // Made only where it was counted: dropping it counts down.
+        count.fetch_update(Relaxed, Relaxed, more).is_ok().then(|| Self(count))
     }
 }
 
@@ -361,6 +362,19 @@ mod tests {
         unsynced.add("a");
         unsynced.settle(&noted);
         assert_eq!(holders(&unsynced, "a/object"), [""]);
+    }
+
+    /// Each one too many was counted down again without having been counted up, until nobody went alone any more.
+    #[test]
+    fn those_who_may_not_go_alone_are_not_counted() {
+        let count = AtomicUsize::new(0);
+        let alone: Vec<_> = (0..ALONE_MAX).filter_map(|_| Alone::begin(&count)).collect();
+        for _ in 0..3 * ALONE_MAX {
+            assert!(Alone::begin(&count).is_none());
+        }
+        drop(alone);
+        assert_eq!(count.load(Relaxed), 0);
+        assert!(Alone::begin(&count).is_some());
     }
 
     #[test]
