@@ -1,8 +1,5 @@
 //! Whole or not at all.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
@@ -79,25 +76,16 @@ fn content_of(mark: u8) -> Bytes {
 async fn overwritten(bench: Bench) -> Outcome {
     bench.put("object", content_of(0)).await?;
     let rounds = bench.options.rounds * 4;
-    let all_written = Arc::new(AtomicBool::new(false));
     let writing = async {
-        let mut outcome = Ok(());
         for round in 0..rounds {
-            outcome = bench.put("object", content_of((round % 7) as u8)).await;
-            if outcome.is_err() {
-                break;
-            }
+            bench.put("object", content_of((round % 7) as u8)).await?;
         }
-        all_written.store(true, Relaxed);
-        outcome
+        Outcome::Ok(())
     };
-    // As long as there is writing, however much faster reading is.
     let reading = |way: bool| {
-        let (bench, all_written) = (bench.clone(), Arc::clone(&all_written));
+        let bench = bench.clone();
         async move {
-            let mut reads = 0;
-            while reads < rounds || !all_written.load(Relaxed) {
-                reads += 1;
+            for _ in 0..rounds {
                 let bytes = match way {
                     true => bench.get("object").await?.map(Vec::from),
                     false => Some(bench.read("object", 0, None).await?),
