@@ -272,8 +272,12 @@ impl Connection {
     /// Reads the interim answer that `Expect: 100-continue` asks for.
     #[track_caller]
     pub fn wait_for_continue(&mut self) {
-        let head = self.read_until(b"\r\n\r\n").expect("an interim answer");
-        assert!(head.starts_with(b"HTTP/1.1 100 "), "{}", String::from_utf8_lossy(&head));
+        assert!(self.is_to_continue(), "no interim answer came");
+    }
+
+    /// Whether the server answers `Expect: 100-continue` with the word to go on.
+    pub fn is_to_continue(&mut self) -> bool {
+        self.read_until(b"\r\n\r\n").is_ok_and(|head| head.starts_with(b"HTTP/1.1 100 "))
     }
 
     /// Whether the server has closed the connection (waits for it to say something, or to close).

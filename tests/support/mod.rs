@@ -16,6 +16,7 @@ pub mod issuer;
 pub mod jwt;
 pub mod layout;
 pub mod nginx;
+pub mod patience;
 pub mod plugin;
 pub mod push;
 pub mod receiver;
