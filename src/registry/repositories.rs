@@ -1,6 +1,8 @@
 //! The walk over everything that is kept below `repositories/`: for the catalog, for mounts, and for upkeep, which must not
 //! miss what the catalog leaves out.
 
+use std::collections::HashMap;
+
 use super::Result;
 use crate::oci::RepositoryName;
 use crate::storage::{ListPage, ListRequest, Shape, Storage, StorageKey, layout};
@@ -38,7 +40,13 @@ pub(super) struct RepositoryWalk<'a> {
     stack: Vec<Level>,
     /// How many names are listed, and directories looked into, at a time.
     ahead: usize,
+    known: Known,
 }
+
+/// The first names in directories of a remote store that the walk has not come to. What is below several directories is looked
+/// into together, before its turn: many at once cost such a store hardly more than one.
+#[derive(Default)]
+struct Known(HashMap<StorageKey, ListPage>);
 
 /// One directory that the walk is in.
 struct Level {
@@ -62,7 +70,12 @@ impl<'a> RepositoryWalk<'a> {
 
     /// A walk that begins behind `last`, which need not exist, and is expected to go on for about `steps` directories.
     pub(super) fn after(storage: &'a dyn Storage, last: Option<&str>, steps: usize) -> Self {
-        Self { storage, stack: resume(last.unwrap_or_default()), ahead: steps.clamp(AHEAD_MIN, AHEAD_MAX) }
+        Self {
+            storage,
+            stack: resume(last.unwrap_or_default()),
+            ahead: steps.clamp(AHEAD_MIN, AHEAD_MAX),
+            known: Known::default(),
+        }
     }
 
     /// The next directory that holds something; `None` at the end.
@@ -74,7 +87,7 @@ impl<'a> RepositoryWalk<'a> {
                     return Ok(Some(found));
                 }
             } else if !level.pending.is_empty() {
-                level.look(self.storage, self.ahead).await?;
+                level.look(self.storage, self.ahead, &mut self.known).await?;
             } else if level.more {
                 let (path, after) = (level.path.clone(), level.after.take());
                 let page = self.list(&path, after, self.ahead).await?;
@@ -100,9 +113,7 @@ impl<'a> RepositoryWalk<'a> {
             uploads: has(layout::UPLOADS),
             path,
         };
-        let deeper =
-            page.more || page.entries.iter().any(|entry| entry.object.is_none() && !entry.name.starts_with('_'));
-        if deeper {
+        if page.more || deeper(&page).next().is_some() {
             let mut level = Level::new(found.path.clone(), None);
             level.fill(page);
             self.stack.push(level);
@@ -128,13 +139,17 @@ impl Level {
     }
 
     /// Looks into the next few directories.
-    async fn look(&mut self, storage: &dyn Storage, ahead: usize) -> Result<()> {
+    async fn look(&mut self, storage: &dyn Storage, ahead: usize, known: &mut Known) -> Result<()> {
         let next = self.pending.split_off(self.pending.len() - ahead.min(self.pending.len()));
         // What is too long for a key can't have been written either, so there is nothing in it.
         let Some(prefix) = prefix(&self.path) else { return Ok(()) };
         let keys = next.into_iter().rev().filter_map(|name| Some((prefix.join(&name).ok()?, name)));
         let (keys, names): (Vec<_>, Vec<_>) = keys.unzip();
-        self.looks = names.into_iter().zip(storage.list_each(keys, ahead).await?).collect();
+        let pages = match storage.capabilities().remote {
+            true => known.look(storage, keys, ahead).await?,
+            false => storage.list_each(keys, ahead).await?,
+        };
+        self.looks = names.into_iter().zip(pages).collect();
         self.looks.reverse();
         Ok(())
     }
@@ -146,9 +161,32 @@ impl Level {
     fn fill(&mut self, page: ListPage) {
         self.more = page.more;
         self.after = page.entries.last().map(|entry| entry.name.clone());
-        let deeper = page.entries.into_iter().rev().filter(|entry| entry.object.is_none());
-        self.pending = deeper.map(|entry| entry.name).filter(|name| !name.starts_with('_')).collect();
+        self.pending = deeper(&page).rev().map(str::to_owned).collect();
     }
+}
+
+impl Known {
+    /// What is in these directories. Looks also into as many below them as the walk will soon come to.
+    async fn look(&mut self, storage: &dyn Storage, keys: Vec<StorageKey>, ahead: usize) -> Result<Vec<ListPage>> {
+        let mut room = ahead;
+        let mut unknown: Vec<_> = keys.iter().filter(|key| !self.0.contains_key(*key)).cloned().collect();
+        while !unknown.is_empty() {
+            let pages = storage.list_each(unknown.clone(), ahead).await?;
+            let each = unknown.iter().zip(&pages);
+            let below = each.flat_map(|(key, page)| deeper(page).filter_map(|name| key.join(name).ok()));
+            let below: Vec<_> = below.take(room).collect();
+            room -= below.len();
+            self.0.extend(unknown.into_iter().zip(pages));
+            unknown = below;
+        }
+        Ok(keys.iter().map(|key| self.0.remove(key).unwrap_or_default()).collect())
+    }
+}
+
+/// The names of directories in which there may be repositories.
+fn deeper(page: &ListPage) -> impl DoubleEndedIterator<Item = &str> {
+    let directories = page.entries.iter().filter(|entry| entry.object.is_none());
+    directories.map(|entry| entry.name.as_str()).filter(|name| !name.starts_with('_'))
 }
 
 /// The directories that the walk stands in after it has reported `last`: each of its parents, behind the component that leads
@@ -174,37 +212,55 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::registry::tests::parts_only::PartsOnly;
     use crate::storage::WriteOptions;
     use crate::storage::memory::MemoryStorage;
 
-    #[tokio::test]
-    async fn finds_what_the_catalog_leaves_out() {
+    async fn filled() -> MemoryStorage {
         let storage = MemoryStorage::new();
         let keys = ["a/_layers/x", "a/b/_uploads/x", "Bad Name/_manifests/x", "file", "a-z/q/_referrers/x"];
         let many = (0..1100).map(|n| format!("many/n{n:04}/_manifests/x"));
-        for key in keys.into_iter().map(str::to_owned).chain(many).chain(["many/_layers/x".to_owned()]) {
+        let deep = (0..300).map(|n| format!("o{}/p{}/q/n{n}/_manifests/x", n % 7, n % 3));
+        let keys = keys.into_iter().map(str::to_owned).chain(many).chain(deep).chain(["many/_layers/x".to_owned()]);
+        for key in keys {
             let key = layout::repositories().join(&key).unwrap();
             storage.put(&key, Bytes::new(), WriteOptions::default()).await.unwrap();
         }
-        let mut walk = RepositoryWalk::new(&storage);
+        storage
+    }
+
+    async fn finds_what_the_catalog_leaves_out(storage: &dyn Storage) {
+        let mut walk = RepositoryWalk::new(storage);
         let mut found = Vec::new();
         while let Some(next) = walk.next().await.unwrap() {
             found.push(next);
         }
+        assert!(walk.known.0.is_empty(), "looked into and never used");
         let paths: Vec<&str> = found.iter().map(|found| found.path.as_str()).take(6).collect();
         assert_eq!(paths, ["Bad Name", "a", "a/b", "a-z/q", "many", "many/n0000"]);
-        assert_eq!(found.len(), 5 + 1100);
+        assert_eq!(found.len(), 5 + 1100 + 300);
         assert!(found[0].manifests && found[0].name().is_none());
         assert!(found[1].layers && !found[1].manifests);
         assert!(found[2].uploads && found[3].referrers);
+        assert!(found[5 + 1100..].is_sorted_by_key(|found| found.path.replace('/', "\0")));
 
         // Wherever it begins, and however far it looks ahead, it goes the same way.
-        let found: Vec<_> = found.into_iter().filter(|found| found.name().is_some()).take(40).collect();
-        for (steps, at) in [(1, 0), (2, 3), (9, 4), (500, 30)] {
-            let mut walk = RepositoryWalk::after(&storage, Some(&found[at].path), steps);
-            for expected in &found[at + 1..] {
+        found.retain(|found| found.name().is_some());
+        for (steps, at) in [(1, 0), (2, 3), (9, 4), (500, 30), (20, 1100), (8, 1300)] {
+            let mut walk = RepositoryWalk::after(storage, Some(&found[at].path), steps);
+            for expected in found[at + 1..].iter().take(40) {
                 assert_eq!(walk.next().await.unwrap().as_ref(), Some(expected), "{steps} {at}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn finds_what_the_catalog_leaves_out_here() {
+        finds_what_the_catalog_leaves_out(&filled().await).await;
+    }
+
+    #[tokio::test]
+    async fn finds_what_the_catalog_leaves_out_far_away() {
+        finds_what_the_catalog_leaves_out(&PartsOnly(filled().await)).await;
     }
 }

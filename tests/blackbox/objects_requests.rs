@@ -132,6 +132,32 @@ fn a_page_of_tags_is_one_request_however_many_there_are() {
 }
 
 #[test]
+fn a_catalog_is_a_request_for_each_level_of_names_however_many_there_are() {
+    let store = Store::oss();
+    let server = Server::setup().config_text(&store.oss_config(NO_REDIRECT)).start();
+    let image = Image::oci(1440);
+    let mut repositories: Vec<String> = ["a-b", "ab", "b", "b.c", "b/c"]
+        .iter()
+        .flat_map(|group| (0..8).map(move |n| format!("{group}/r{n}")))
+        .collect();
+    for repository in &repositories {
+        server.push_image(repository, "v1", &image);
+    }
+    repositories.sort_by_key(|name| name.replace('/', "\0"));
+    let catalog = || strings(&server.get("/v2/_catalog?n=1000").expect(200).json()["repositories"]);
+    takes(&store, "40 repositories, on three levels", 4, || assert_eq!(catalog(), repositories));
+    takes(&store, "the first ten", 4, || {
+        let answer = server.get("/v2/_catalog?n=10").expect(200);
+        assert_eq!(strings(&answer.json()["repositories"]), repositories[..10]);
+    });
+    // What is in a large one does not fit into an answer, so it and what is above it are looked into by themselves.
+    for number in 0..500 {
+        server.put_manifest("b/r3", &format!("v{number}"), &image.manifest).expect(201);
+    }
+    takes(&store, "with a large one", 8, || assert_eq!(catalog(), repositories));
+}
+
+#[test]
 fn clients_are_sent_to_the_store_for_blobs() {
     let store = Store::oss();
     let server = Server::setup().config_text(&store.oss_config("")).start();

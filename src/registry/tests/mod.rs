@@ -3,7 +3,7 @@
 
 mod descriptors;
 mod manifests;
-mod parts_only;
+pub(super) mod parts_only;
 mod uploads;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use crate::storage::{
     StorageKey, WriteOptions, Writer,
 };
 
-pub(super) struct PartsOnly(pub(super) MemoryStorage);
+pub(in crate::registry) struct PartsOnly(pub(in crate::registry) MemoryStorage);
 
 #[async_trait]
 impl Storage for PartsOnly {

@@ -13,6 +13,11 @@ pub(super) const CASES: &[Case] = &[
         promised: always,
         run: |bench| Box::pin(children(bench)),
     },
+    Case {
+        name: "many directories are listed as each by itself",
+        promised: always,
+        run: |bench| Box::pin(each(bench)),
+    },
     Case { name: "a subtree comes in the order of its keys", promised: always, run: |bench| Box::pin(subtree(bench)) },
     Case { name: "a listing shows sizes", promised: always, run: |bench| Box::pin(sizes(bench)) },
     Case { name: "a listing shows each change at once", promised: always, run: |bench| Box::pin(changes(bench)) },
@@ -80,6 +85,32 @@ async fn children(bench: Bench) -> Outcome {
     for entry in bench.list("", Shape::Children, None, 100).await? {
         let is_object = model.get(&entry.name).copied();
         check!(is_object == Some(entry.object.is_some()), "{:?} is told as {:?}", entry.name, entry.object);
+    }
+    Ok(())
+}
+
+/// In whatever order they are asked for, small ones and large ones, beside each other and beneath each other.
+async fn each(bench: Bench) -> Outcome {
+    fill(&bench).await?;
+    for number in 0..30 {
+        bench.put(&format!("large/n{number:02}/x"), "x").await?;
+        bench.put(&format!("small-{number}/x"), "x").await?;
+    }
+    let small: Vec<String> = (0..30).map(|number| format!("small-{number}")).collect();
+    let some = ["v1_", "b", "v1-rc", "absent", "large", "v1", "a", "b/c", "v1.0", "a!", "z", "v10", "é", "large/n03"];
+    let prefixes = some.into_iter().chain(small.iter().map(String::as_str)).map(|name| bench.key(name));
+    let prefixes = prefixes.collect::<Result<Vec<_>, _>>()?;
+    for count in [0, 1, 2, prefixes.len()] {
+        for limit in [1, 3, 100] {
+            let pages = bench.storage.list_each(prefixes[..count].to_vec(), limit).await?;
+            check!(pages.len() == count, "{count} prefixes gave {} pages", pages.len());
+            for (prefix, page) in prefixes.iter().zip(pages) {
+                let request = ListRequest { prefix: prefix.clone(), after: None, limit, shape: Shape::Children };
+                let alone = bench.storage.list(&request).await?;
+                let same = names(&page.entries) == names(&alone.entries) && page.more == alone.more;
+                check!(same, "of many, {prefix} gave {page:?}, and by itself {alone:?}");
+            }
+        }
     }
     Ok(())
 }

@@ -258,6 +258,10 @@ impl Storage for OpendalStorage {
         list::page(&self.client, request).await
     }
 
+    async fn list_each(&self, prefixes: Vec<StorageKey>, limit: usize) -> Result<Vec<ListPage>> {
+        list::each(&self.client, &prefixes, limit).await
+    }
+
     async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
         begun::page(&self.client, prefix, after).await
     }

@@ -1,10 +1,14 @@
 //! Listing. Stores list keys in order, a page after the other; what comes otherwise is collected and sorted here.
 
+mod each;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::opendal::{Entry, EntryMode, Lister, options};
 use futures_util::StreamExt;
+
+pub(super) use each::each;
 
 use super::client::{Client, object_meta};
 use crate::storage::{ListEntry, ListPage, ListRequest, ObjectMeta, Result, Shape, StorageKey};
