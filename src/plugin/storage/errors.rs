@@ -33,6 +33,11 @@ impl Call {
         self.error(ErrorKind::Corrupt, format_args!("it breaks the contract of wharf:storage: {what}"))
     }
 
+    /// A reader or writer that is over was asked for more.
+    pub(super) fn over(&self) -> StorageError {
+        self.error(ErrorKind::Other, "it was used after it had failed")
+    }
+
     /// What the component itself says: its cases are ours, one to one.
     pub(super) fn said(&self, error: wit::Error) -> StorageError {
         let plain = |kind| StorageError::new(kind, self.operation, &self.key);

@@ -13,8 +13,8 @@ use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, StreamError};
 
 use super::errors::Call;
-use super::session::{Session, call};
-use super::transfer::Transfer;
+use super::session::Session;
+use super::transfer::{Transfer, step};
 use crate::storage::{ErrorKind, FileSlice, Result, StorageError};
 
 /// A stream that a component has handed over, in its instance's table.
@@ -42,68 +42,70 @@ impl Session {
         }
     }
 
-    /// The file behind a stream, and where it begins.
-    fn file_of(&mut self, index: u32, call: &Call) -> Result<Option<(OwnedFd, u64)>> {
+    /// A stream, for one call of the host's, and how long that may take; none after a call that failed.
+    fn stream<T: 'static>(&mut self, stream: &Resource<T>) -> Option<(Duration, &mut T)> {
+        let time = self.call_time_max();
+        let sandbox = self.sandbox()?;
+        sandbox.begin_call();
+        Some((time, sandbox.ctx().table.get_mut(stream).ok()?))
+    }
+
+    /// The file behind the stream of this index, and where it begins.
+    fn file(&mut self, index: u32, call: &Call) -> Result<Option<(OwnedFd, u64)>> {
         let found = self.sandbox().map_or(Ok(None), |sandbox| sandbox.files().file(index));
         found.map_err(|error| StorageError::from_io(error, call.operation, &call.key))
     }
 }
 
-impl Transfer {
-    /// Asks the component for the stream of its reader. If that is a file, the transfer is over, and the next `length` bytes of the
-    /// file are the answer.
-    pub(super) async fn input(&mut self, length: u64) -> Result<Option<FileSlice>> {
-        let call = self.call.clone();
-        let (session, reader) = self.open()?;
-        let answer = call!(session, &call, |store, exports| async {
+/// Asks the component for a stream of its resource; none from one that hands none over.
+macro_rules! ask_for {
+    ($transfer:expr, $method:ident) => {
+        step!($transfer, |store, exports, resource| async {
             match &exports.streams {
-                Some(streams) => streams.wharf_storage_streams().call_input(store, reader).await.map(Ok),
+                Some(streams) => streams.wharf_storage_streams().$method(store, resource).await.map(Ok),
                 None => Ok(Ok(None)),
             }
-        });
-        let Some(stream) = self.settle(answer).await? else { return Ok(None) };
-        let (session, _) = self.open()?;
-        let file = session.file_of(stream.rep(), &call)?;
-        self.stream = Some(Stream::In(stream));
-        let Some((file, start)) = file else { return Ok(None) };
+        })
+    };
+}
+
+impl Transfer {
+    /// Asks the component for the stream of its reader. If that is a file, the transfer is over, and the next `length`
+    /// bytes of the file are the answer.
+    pub(super) async fn input(&mut self, length: u64) -> Result<Option<FileSlice>> {
+        let Some(stream) = ask_for!(self, call_input)? else { return Ok(None) };
+        let Some((file, start)) = self.keep(stream.rep(), Stream::In(stream))? else { return Ok(None) };
         let range = start..start.saturating_add(length);
-        if let Some(there) = shorter(&file, &range, &call)? {
+        if let Some(there) = shorter(&file, &range, &self.call)? {
             let what = format!("the file of a reader ends after {there} of {length} bytes");
             self.break_off().await;
-            return Err(call.broken(what));
+            return Err(self.call.broken(what));
         }
         self.end().await;
-        Ok(Some(FileSlice::new(Arc::new(file), call.key, range)))
+        Ok(Some(FileSlice::new(Arc::new(file), self.call.key.clone(), range)))
     }
 
     /// Asks the component for the stream of its writer; true if there is one, and with the file behind it if it is one.
     pub(super) async fn output(&mut self) -> Result<(bool, Option<(OwnedFd, u64)>)> {
-        let call = self.call.clone();
-        let (session, writer) = self.open()?;
-        let answer = call!(session, &call, |store, exports| async {
-            match &exports.streams {
-                Some(streams) => streams.wharf_storage_streams().call_output(store, writer).await.map(Ok),
-                None => Ok(Ok(None)),
-            }
-        });
-        let Some(stream) = self.settle(answer).await? else { return Ok((false, None)) };
-        let (session, _) = self.open()?;
-        let file = session.file_of(stream.rep(), &call)?;
-        self.stream = Some(Stream::Out(stream));
-        Ok((true, file))
+        let Some(stream) = ask_for!(self, call_output)? else { return Ok((false, None)) };
+        Ok((true, self.keep(stream.rep(), Stream::Out(stream))?))
+    }
+
+    /// Keeps the stream that was handed over, and finds the file behind it.
+    fn keep(&mut self, index: u32, stream: Stream) -> Result<Option<(OwnedFd, u64)>> {
+        self.stream = Some(stream);
+        match &mut self.open {
+            Some((session, _)) => session.file(index, &self.call),
+            None => Err(self.call.over()),
+        }
     }
 
     /// The next bytes of the stream that was handed over, at most `bytes_max`; none at its end.
     pub(super) async fn take(&mut self, bytes_max: usize) -> Result<Bytes> {
-        let (time, taken) = {
-            let Some(Stream::In(stream)) = &self.stream else { return Ok(Bytes::new()) };
-            let Some((session, _)) = &mut self.open else { return Err(over(&self.call)) };
-            let time = session.call_time_max();
-            let Some(sandbox) = session.sandbox() else { return Err(over(&self.call)) };
-            sandbox.begin_call();
-            let Ok(stream) = sandbox.ctx().table.get_mut(stream) else { return Err(over(&self.call)) };
-            (time, timeout(time, stream.blocking_read(bytes_max)).await)
-        };
+        let Some(Stream::In(stream)) = &self.stream else { return Ok(Bytes::new()) };
+        let found = self.open.as_mut().and_then(|(session, _)| session.stream(stream));
+        let (time, stream) = found.ok_or_else(|| self.call.over())?;
+        let taken = timeout(time, stream.blocking_read(bytes_max)).await;
         match taken {
             Ok(Err(StreamError::Closed)) => Ok(Bytes::new()),
             taken => self.passed(time, taken).await,
@@ -140,16 +142,11 @@ impl Transfer {
         &mut self,
         work: impl FnOnce(&mut DynOutputStream, usize) -> std::result::Result<(), StreamError>,
     ) -> Result<bool> {
-        let (time, done) = {
-            let Some(Stream::Out(stream)) = &self.stream else { return Ok(false) };
-            let Some((session, _)) = &mut self.open else { return Err(over(&self.call)) };
-            let time = session.call_time_max();
-            let Some(sandbox) = session.sandbox() else { return Err(over(&self.call)) };
-            sandbox.begin_call();
-            let Ok(stream) = sandbox.ctx().table.get_mut(stream) else { return Err(over(&self.call)) };
-            let ready = timeout(time, stream.write_ready()).await;
-            (time, ready.map(|ready| ready.and_then(|room| work(stream, room))))
-        };
+        let Some(Stream::Out(stream)) = &self.stream else { return Ok(false) };
+        let found = self.open.as_mut().and_then(|(session, _)| session.stream(stream));
+        let (time, stream) = found.ok_or_else(|| self.call.over())?;
+        let ready = timeout(time, stream.write_ready()).await;
+        let done = ready.map(|ready| ready.and_then(|room| work(stream, room)));
         self.passed(time, done).await.map(|()| true)
     }
 
@@ -185,10 +182,6 @@ fn failed(call: &Call, error: &wasmtime::Error) -> StorageError {
         }
         _ => call.error(ErrorKind::Other, sentence),
     }
-}
-
-fn over(call: &Call) -> StorageError {
-    call.error(ErrorKind::Other, "it was used after it had failed")
 }
 
 /// How many bytes of `range` the file has, if it has not all of them.

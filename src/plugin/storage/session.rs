@@ -169,8 +169,8 @@ impl Session {
         self.lease.store().map(|store| store.data_mut())
     }
 
-    /// Drops a resource in the component, after the stream that it handed over for it, and gives the instance back, unless it still holds more than `resources_max` of the host's
-    /// resources then.
+    /// Drops a resource in the component, after the stream that it handed over for it, and gives the instance back,
+    /// unless it still holds more than `resources_max` of the host's resources then.
     pub(super) async fn release(
         mut self,
         call: &Call,

@@ -5,7 +5,7 @@ use wasmtime::component::ResourceAny;
 use super::errors::Call;
 use super::passing::Stream;
 use super::session::{Failure, Session};
-use crate::storage::{ErrorKind, Result};
+use crate::storage::Result;
 
 /// Ends when it is told to, after an error, or when it is dropped; the resource is dropped in the component each time, which
 /// for a writer means abort.
@@ -31,7 +31,7 @@ impl Transfer {
     pub(super) fn open(&mut self) -> Result<(&mut Session, ResourceAny)> {
         match &mut self.open {
             Some((session, resource)) => Ok((session, *resource)),
-            None => Err(self.call.error(ErrorKind::Other, "it was used after it had failed")),
+            None => Err(self.call.over()),
         }
     }
 
