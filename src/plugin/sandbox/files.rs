@@ -9,14 +9,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings::filesystem::types::{ErrorCode, HostDescriptor as _};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsResult, InputStream, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsResult, StreamResult};
 
 use super::Sandbox;
+use super::watched::{Watch, Watched};
 
 /// The version of `wasi:filesystem` that wasmtime links; guests of every 0.2 get it.
 const VERSION: &str = "0.2.12";
@@ -28,12 +27,13 @@ const FORGET_AT: usize = 32;
 struct Origin {
     file: Arc<std::fs::File>,
     offset: u64,
-    /// Whether the component has used the stream itself.
+    /// Whether the component has read from the stream or written to it itself.
     used: AtomicBool,
 }
 
-/// The streams of one instance that are files, by their index in its table. An index may be given to another resource when its
-/// stream is gone; then the origin is gone, too, for only the stream keeps it.
+/// The streams of one instance that are files, by their index in its table. When a stream is gone, so is its origin, which
+/// nothing else keeps, and the index may be another resource's. A stream that leaves the table alive would keep its origin
+/// under the old index: what then has that index could be taken for the file, which is one of the component's own.
 #[derive(Default)]
 pub struct FileStreams {
     origins: HashMap<u32, Weak<Origin>>,
@@ -62,68 +62,14 @@ impl FileStreams {
     }
 }
 
-/// A file's stream, with where it comes from.
-struct FileStream<S> {
-    inner: S,
-    origin: Arc<Origin>,
-}
-
-impl<S> FileStream<S> {
-    fn used(&mut self) -> &mut S {
-        self.origin.used.store(true, Relaxed);
-        &mut self.inner
-    }
-}
-
-#[async_trait]
-impl Pollable for FileStream<DynInputStream> {
-    async fn ready(&mut self) {
-        self.used().ready().await;
-    }
-}
-
-#[async_trait]
-impl InputStream for FileStream<DynInputStream> {
-    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.used().read(size)
+impl Watch for Arc<Origin> {
+    fn came(&self, _: usize) -> StreamResult<()> {
+        self.used.store(true, Relaxed);
+        Ok(())
     }
 
-    async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
-        self.used().blocking_read(size).await
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
-    }
-}
-
-#[async_trait]
-impl Pollable for FileStream<DynOutputStream> {
-    async fn ready(&mut self) {
-        self.inner.ready().await;
-    }
-}
-
-#[async_trait]
-impl OutputStream for FileStream<DynOutputStream> {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.used().write(bytes)
-    }
-
-    fn flush(&mut self) -> StreamResult<()> {
-        self.inner.flush()
-    }
-
-    fn check_write(&mut self) -> StreamResult<usize> {
-        self.inner.check_write()
-    }
-
-    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.used().blocking_write_and_flush(bytes).await
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
+    fn goes(&self, bytes: usize) -> StreamResult<()> {
+        self.came(bytes)
     }
 }
 
@@ -151,7 +97,7 @@ fn remembered<S: Send + 'static>(
     opened: FsResult<Resource<S>>,
     file: &Resource<Descriptor>,
     offset: u64,
-    wrap: impl FnOnce(FileStream<S>) -> S,
+    wrap: impl FnOnce(Watched<S, Arc<Origin>>) -> S,
 ) -> wasmtime::Result<Result<Resource<S>, ErrorCode>> {
     let stream = match opened {
         Ok(stream) => stream,
@@ -160,7 +106,7 @@ fn remembered<S: Send + 'static>(
     let Descriptor::File(file) = sandbox.table.get(file)? else { return Ok(Ok(stream)) };
     let origin = Arc::new(Origin { file: Arc::clone(&file.file), offset, used: AtomicBool::new(false) });
     let inner = sandbox.table.delete(stream)?;
-    let stream = sandbox.table.push(wrap(FileStream { inner, origin: Arc::clone(&origin) }))?;
+    let stream = sandbox.table.push(wrap(Watched { inner, watch: Arc::clone(&origin) }))?;
     sandbox.files.remember(stream.rep(), &origin);
     Ok(Ok(stream))
 }

@@ -12,6 +12,7 @@
 //! | `http`, `sockets`, `tls` | `wasi:http`, `wasi:sockets` and `wasi:tls` on top of these |
 //! | [`files`] | `wasi:filesystem`: which of an instance's streams are files |
 //! | [`keyvalue`], `config_store`, `logging` | `wasi:keyvalue`, `wasi:config` and `wasi:logging` |
+//! | `watched` | streams that tell somebody of the bytes that pass |
 //! | `meter`, `quota`, `refusals` | bytes and connections, counted; and telling the operator what was refused |
 
 pub mod address;
@@ -34,6 +35,7 @@ mod sockets;
 mod tests;
 mod tls;
 mod unverified;
+mod watched;
 
 use std::sync::Arc;
 
