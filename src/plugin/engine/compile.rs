@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use wasmtime::Engine;
@@ -21,12 +22,12 @@ pub struct Code {
 }
 
 impl Runtime {
-    /// Compiles a component, unless its compiled code was kept. `digest` is that of `bytes`. Waits for its turn as long as it may take
-    /// to compile, so that one that is slow costs the next one no time of its own.
+    /// Compiles a component, unless its compiled code was kept. `digest` is that of `bytes`. Waits for its turn as long
+    /// as it may take to compile, so that one that is slow costs the next one no time of its own.
     ///
     /// # Errors
-    /// When it is no component, is not valid, its turn does not come, or it takes longer than `compile_time_max`. What runs on then
-    /// has nobody waiting for it, and its result is kept for the next try.
+    /// When it is no component, is not valid, its turn does not come, or it takes longer than `compile_time_max`. What
+    /// runs on then has nobody waiting for it, and its result is kept for the next try.
     pub async fn code(
         self: &Arc<Self>,
         bytes: Bytes,
@@ -38,26 +39,30 @@ impl Runtime {
         if let Some(component) = spawn_blocking(move || runtime.kept(&name)).await.map_err(failed)? {
             return Ok(Code { component, compile_time: None });
         }
-        let turn = timeout(compile_time_max, Arc::clone(&self.compiling).acquire_owned()).await;
-        let turn = turn.map_err(|_| {
-            LoadError::Compile(format!(
-                "another component is being compiled, and it was not its turn within limits.compile_time_max ({compile_time_max:?}); \
-                 try once more"
-            ))
-        })?;
-        let turn = turn.map_err(failed)?;
+        let turn = self.turn(compile_time_max).await?;
         let runtime = Arc::clone(self);
         let work = spawn_blocking(move || {
             let _turn = turn;
             runtime.compile(&bytes, &digest)
         });
-        timeout(compile_time_max, work).await.unwrap_or_else(|_| {
-            let sentence = format!(
-                "compiling it takes longer than limits.compile_time_max ({compile_time_max:?}); raise the limit, or try once more: \
-                 what is compiled meanwhile is kept"
-            );
-            Ok(Err(LoadError::Compile(sentence)))
-        }).map_err(failed)?
+        match timeout(compile_time_max, work).await {
+            Ok(compiled) => compiled.map_err(failed)?,
+            Err(_) => Err(LoadError::Compile(format!(
+                "compiling it takes longer than limits.compile_time_max ({compile_time_max:?}); raise the limit, or try \
+                 once more: what is compiled meanwhile is kept"
+            ))),
+        }
+    }
+
+    /// Waits until nothing else is being compiled.
+    async fn turn(&self, wait_time_max: Duration) -> Result<OwnedSemaphorePermit, LoadError> {
+        match timeout(wait_time_max, Arc::clone(&self.compiling).acquire_owned()).await {
+            Ok(turn) => turn.map_err(failed),
+            Err(_) => Err(LoadError::Compile(format!(
+                "another component is being compiled, and it was not its turn within limits.compile_time_max \
+                 ({wait_time_max:?}); try once more"
+            ))),
+        }
     }
 
     fn compile(&self, bytes: &[u8], digest: &str) -> Result<Code, LoadError> {
