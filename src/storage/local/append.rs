@@ -9,10 +9,8 @@ use rustix::fs::{AtFlags, FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::disk::Disk;
-use super::temp::FILE_MODE;
-use super::temp::check_writable;
-use crate::storage::file::WriteOut;
-use crate::storage::file::{blocking, writing};
+use super::temp::{FILE_MODE, check_writable};
+use crate::storage::file::{WriteOut, blocking, writing};
 use crate::storage::{ErrorKind, Result, StorageError, StorageKey, Writer};
 
 /// Opens the tail of an object, which is made if it is not there. Its lock is held until the writer is gone.

@@ -10,12 +10,11 @@ use tokio::sync::oneshot;
 
 use super::disk::Disk;
 use super::place::parent;
-use super::sync::{Done, Noted, Syncer};
-use super::temp::TempFile;
-use super::temp::check_writable;
+use super::sync::{Done, Syncer};
+use super::temp::{TempFile, check_writable};
 use super::tree::append_file;
-use crate::storage::file::write_all_at;
-use crate::storage::file::writing;
+use super::unsynced::Noted;
+use crate::storage::file::{write_all_at, writing};
 use crate::storage::{Change, ErrorKind, Result, StorageError, StorageKey, WriteOptions};
 
 /// What is larger than this is synchronised by its own writer, so that others in the same round need not wait for it.

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use super::sync::Unsynced;
 use super::temp::Temps;
+use super::unsynced::Unsynced;
 use crate::storage::file::{PageCache, read_at, reading};
 use crate::storage::{ErrorKind, ObjectMeta, Result, StorageError, StorageKey};
 

@@ -20,6 +20,7 @@ mod reader;
 mod sync;
 mod temp;
 mod tree;
+mod unsynced;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -7,9 +7,8 @@ use rustix::io::Errno;
 
 use super::disk::Disk;
 use super::place::parent;
-use super::temp::FILE_MODE;
-use super::temp::check_writable;
-use crate::storage::file::reading;
+use super::temp::{FILE_MODE, check_writable};
+use crate::storage::file::{read_at, reading, write_all_at};
 use crate::storage::{Result, StorageKey};
 
 /// How many bytes are copied per call where the kernel can't do it alone.
@@ -138,11 +137,11 @@ pub(super) fn append_file(from: &OwnedFd, to: &OwnedFd) -> rustix::io::Result<u6
     }
     let mut buffer = vec![0; COPY_BYTES];
     loop {
-        let count = crate::storage::file::read_at(from.as_fd(), &mut buffer, read_offset)?;
+        let count = read_at(from.as_fd(), &mut buffer, read_offset)?;
         if count == 0 {
             return Ok(read_offset);
         }
-        crate::storage::file::write_all_at(to, &[bytes::Bytes::copy_from_slice(&buffer[..count])], write_offset)?;
+        write_all_at(to, &[bytes::Bytes::copy_from_slice(&buffer[..count])], write_offset)?;
         read_offset += count as u64;
         write_offset += count as u64;
     }
