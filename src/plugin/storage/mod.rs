@@ -1,8 +1,8 @@
 //! A storage backend that is a component: the trait [`Storage`] over `wharf:storage`.
 //!
 //! The component exports `backend`, and what it likes of `small-objects`, `batches`, `server-side`, `presigning` and
-//! `streams`; what is missing is made of `backend` here. A call takes an instance from the pool for as long as it lasts; a reader or a writer
-//! keeps one to itself, of the version that it began on, whatever is swapped meanwhile.
+//! `streams`; what is missing is made of `backend` here. A call takes an instance from the pool for as long as it lasts; a
+//! reader or a writer keeps one to itself, of the version that it began on, whatever is swapped meanwhile.
 //!
 //! A component is trusted with bytes, never with the server: what it says is checked against the contract (lengths of readers,
 //! order and names of listings, sizes of finished objects), and a lie is an error that names the plugin.

@@ -202,18 +202,9 @@ fn shortened(text: &str) -> String {
 mod tests {
     use ::opendal::ErrorKind as Kind;
 
+    use super::super::s3::KEYS;
     use super::*;
     use crate::storage::{ErrorKind, StorageKey};
-
-    const KEYS: Keys = Keys {
-        driver: "s3",
-        bucket: "bucket",
-        region: "region",
-        endpoint: "regionendpoint",
-        access: "accesskey",
-        secret: "secretkey",
-        skipverify: Some("skipverify"),
-    };
 
     fn told(message: &str) -> String {
         let key = StorageKey::parse("wharf/probe/x").unwrap();

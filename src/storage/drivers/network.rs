@@ -17,14 +17,13 @@ use crate::telemetry::metrics::StoreRequests;
 
 /// Connections that are kept although nothing is asked.
 const IDLE_CONNECTIONS_MAX: usize = 100;
+/// How long it may take to reach what is on this machine's link. Elsewhere than in a cloud, nobody answers there at all.
+const NEAR_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The size of parts while there is memory: twice the default, and never anything else than what somebody has written.
 pub(super) fn part_bytes_with_room(written: ByteSize, default: ByteSize) -> usize {
     if written == default { default.as_usize().saturating_mul(2) } else { written.as_usize() }
 }
-
-/// How long it may take to reach what is on this machine's link. Elsewhere than in a cloud, nobody answers there at all.
-const NEAR_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The network between this server and one store.
 #[derive(Debug, Clone)]

@@ -63,9 +63,9 @@ pub(super) async fn get(call: &Call<'_>, repository: &RepositoryName, digest: &s
     Ok(response)
 }
 
-/// Sends the client to the storage, where that gives URLs, the client can get there, and the blob is large enough to be worth a second
-/// connection. The
-/// client asks there with the same `Range`; HEAD is answered here, because a URL is signed for one method.
+/// Sends the client to the storage, where that gives URLs, the client can get there, and the blob is large enough to be
+/// worth a second connection. The client asks there with the same `Range`; HEAD is answered here, because a URL is signed
+/// for one method.
 async fn redirected(
     call: &Call<'_>,
     repository: &RepositoryName,

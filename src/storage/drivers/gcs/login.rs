@@ -35,8 +35,12 @@ impl Authorize for GcsLogin {
     async fn authorize(&self, request: &mut Parts) -> Result<()> {
         let token = self.0.current().await?.token.map(|token| token.access_token).unwrap_or_default();
         let value = HeaderValue::from_str(&format!("Bearer {token}"));
-        let mut value =
-            value.map_err(|_| Error::new(ErrorKind::PermissionDenied, "the token of Google is no header"))?;
+        let mut value = value.map_err(|_| {
+            Error::new(
+                ErrorKind::PermissionDenied,
+                "Google's token can't be sent: it has characters that no header may have",
+            )
+        })?;
         value.set_sensitive(true);
         request.headers.insert(header::AUTHORIZATION, value);
         Ok(())

@@ -71,9 +71,12 @@ fn sources(config: &Oss) -> Sources<Credential> {
     }
     // What lies on this machine; and the role that is assumed with it, if one is named.
     let here = DefaultCredentialProvider::builder().no_oidc().no_credentials_uri().no_ecs_ram_role().build();
+    let here_is = "the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET, ~/.alibabacloud/credentials and \
+                   ~/.aliyun/config.json";
+    let role = AssumeRoleWithOidcCredentialProvider::new();
     Sources::new("storage.oss.accesskeyid is empty")
-        .then("the role of ALIBABA_CLOUD_OIDC_TOKEN_FILE, _ROLE_ARN and _OIDC_PROVIDER_ARN", AssumeRoleWithOidcCredentialProvider::new())
-        .then("the variables ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET, ~/.alibabacloud/credentials and ~/.aliyun/config.json", here)
+        .then("the role of ALIBABA_CLOUD_OIDC_TOKEN_FILE, _ROLE_ARN and _OIDC_PROVIDER_ARN", role)
+        .then(here_is, here)
         .then("ALIBABA_CLOUD_CREDENTIALS_URI", CredentialsUriCredentialProvider::new())
         .finally("the machine's RAM role at the ECS metadata service", EcsRamRoleCredentialProvider::new())
 }

@@ -21,7 +21,7 @@ use super::{OpenError, Store};
 use crate::config::drivers::{Address, S3, S3Endpoint};
 use crate::storage::opendal::{CopyOptions, OpendalOptions, SignUrl};
 
-const KEYS: Keys = Keys {
+pub(super) const KEYS: Keys = Keys {
     driver: "s3",
     bucket: "bucket",
     region: "region",

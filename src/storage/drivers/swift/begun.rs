@@ -55,11 +55,15 @@ impl SwiftWrites {
     /// write that still goes on is not old.
     async fn written(&self, prefix: &str, after: Option<&BegunWrite>) -> Result<(Vec<BegunWrite>, bool)> {
         let marker = after.map(|write| format!("{}:", self.directory(write))).unwrap_or_default();
-        let body = self.api.list(&format!("{}{prefix}", self.before), &marker, LISTED_MAX).await.map_err(failed)?;
-        let listed: Vec<Listed> = serde_json::from_slice(&body).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, format!("the list of segments can't be read: {error}"))
-        })?;
+        let listed = self.listed(&format!("{}{prefix}", self.before), &marker).await?;
         Ok(grouped(&listed, &self.before, LISTED_MAX))
+    }
+
+    /// The segments whose names begin with `prefix`, behind `marker`.
+    async fn listed(&self, prefix: &str, marker: &str) -> Result<Vec<Listed>> {
+        let body = self.api.list(prefix, marker, LISTED_MAX).await.map_err(failed)?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Error::new(ErrorKind::Unexpected, format!("the list of segments can't be read: {error}")))
     }
 
     /// Where its segments are, with a slash at the end.
@@ -110,8 +114,7 @@ impl BegunWrites for SwiftWrites {
             return Err(Error::new(ErrorKind::ConditionNotMatch, "the write was finished meanwhile"));
         }
         let directory = self.directory(write);
-        let body = self.api.list(&directory, "", LISTED_MAX).await.map_err(failed)?;
-        let listed: Vec<Listed> = serde_json::from_slice(&body).unwrap_or_default();
+        let listed = self.listed(&directory, "").await?;
         let key = StorageKey::trusted(write.path.clone());
         for entry in listed.iter().filter(|entry| entry.name.starts_with(&directory)) {
             self.api.delete(&entry.name, &key).await.map_err(failed)?;
