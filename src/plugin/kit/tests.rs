@@ -95,6 +95,8 @@ async fn each_wrong_answer_is_caught_by_the_case_about_it() {
         ("wrong-listed-size", "a listing shows sizes", "tells the sizes"),
         ("inclusive-range", "a range gives", "bytes"),
         ("shifted-range", "a range gives", "other bytes"),
+        ("gap", "the old or the new object", "gone for a moment"),
+        ("in-place", "the old or the new object", "nobody wrote so"),
         ("visible-on-drop", "a dropped writer", "a dropped writer"),
         ("forget-on-start", "what is put comes back", "another one"),
         ("keep-deleted", "what is deleted is gone", "deleted"),
