@@ -15,9 +15,9 @@ use crate::storage::Storage;
 use crate::storage::memory::MemoryStorage;
 use crate::telemetry::metrics::Metrics;
 
-/// Opens the registry of a configuration, gives it to `work`, and says with one sentence what went wrong, if something did.
-/// What the operator should know about the configuration goes to standard error first. With `deletes`, what is deleted is forgotten
-/// in Redis, too, where that remembers it.
+/// Opens the registry of a configuration, gives it to `work`, and says with one sentence what went wrong, if something
+/// did. What the operator should know about the configuration goes to standard error first. With `deletes`, what is
+/// deleted is forgotten in Redis, too, where that remembers it.
 pub(super) fn run<F>(loaded: &Loaded, deletes: bool, work: impl FnOnce(Arc<Registry>) -> F) -> ExitCode
 where
     F: Future<Output = Result<ExitCode, String>>,

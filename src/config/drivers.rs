@@ -39,7 +39,8 @@ pub struct S3 {
     pub skipverify: bool,
     /// Signature version 4. There is no other: false is refused.
     pub v4auth: bool,
-    /// Size of an uploaded part: 5 MiB to 5 GiB. The default is doubled while half of `storage.uploads.part_memory_bytes_max` is free.
+    /// Size of an uploaded part: 5 MiB to 5 GiB. The default is doubled while half of
+    /// `storage.uploads.part_memory_bytes_max` is free.
     pub chunksize: ByteSize,
     /// Size of a part copied within the store: 5 MiB to 5 GiB.
     pub multipartcopychunksize: ByteSize,
@@ -122,7 +123,8 @@ pub struct Oss {
     pub encryptionkeyid: String,
     /// Uses TLS.
     pub secure: bool,
-    /// Size of an uploaded part: at least 5 MiB. The default is doubled while half of `storage.uploads.part_memory_bytes_max` is free.
+    /// Size of an uploaded part: at least 5 MiB. The default is doubled while half of
+    /// `storage.uploads.part_memory_bytes_max` is free.
     pub chunksize: ByteSize,
     /// Prefix of every key.
     pub rootdirectory: String,

@@ -46,8 +46,8 @@ pub struct Redis {
     pub maxretrybackoff: Period,
     /// Time to connect and to be let in; 0 is `5s`. No request waits for it.
     pub dialtimeout: Period,
-    /// How long a request waits for Redis before it asks the storage; 0 is `250ms`, and more than `1s` counts as `1s`. Then Redis is
-    /// left alone until it answers again.
+    /// How long a request waits for Redis before it asks the storage; 0 is `250ms`, and more than `1s` counts as `1s`.
+    /// Then Redis is left alone until it answers again.
     pub readtimeout: Period,
     /// What `readtimeout` is when that is 0.
     pub writetimeout: Period,

@@ -150,8 +150,8 @@ pub struct Redirect {
     pub expires: Period,
     /// Smaller blobs are sent by this server.
     pub bytes_min: ByteSize,
-    /// Only clients in these networks are sent to the storage, such as `10.0.0.0/8`; none named is all. Behind a proxy, the client is
-    /// the first address of `X-Forwarded-For`, or that of `X-Real-IP`.
+    /// Only clients in these networks are sent to the storage, such as `10.0.0.0/8`; none named is all. Behind a proxy,
+    /// the client is the first address of `X-Forwarded-For`, or that of `X-Real-IP`.
     pub networks: Strings,
 }
 
@@ -252,12 +252,13 @@ pub struct ReadOnly {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Uploads {
-    /// Memory that all uploads together may fill with bytes that the storage has not taken yet. Each one needs 128 KiB: where more are
-    /// under way than that leaves room for (128 by default), they take 128 KiB each. Small bodies that are held whole may fill as much again.
+    /// Memory that all uploads together may fill with bytes that the storage has not taken yet. Each one needs 128 KiB:
+    /// where more are under way than that leaves room for (128 by default), they take 128 KiB each. Small bodies that
+    /// are held whole may fill as much again.
     pub memory_bytes_max: ByteSize,
-    /// Memory that parts of layers on their way to an object store may fill, of all uploads together. When it is spent, uploads
-    /// wait for each other, and so do their clients; none fails. Each has room for two parts; one upload is always let through, even if
-    /// its two parts are more than this. What is not counted: up to 512 KiB of each upload.
+    /// Memory that parts of layers on their way to an object store may fill, of all uploads together. When it is spent,
+    /// uploads wait for each other, and so do their clients; none fails. Each has room for two parts; one upload is
+    /// always let through, even if its two parts are more than this. What is not counted: up to 512 KiB of each upload.
     pub part_memory_bytes_max: ByteSize,
     /// Smallest chunk that a client should send, told to it as `OCI-Chunk-Min-Length`; 0 tells nothing.
     pub chunk_bytes_min: ByteSize,
@@ -292,8 +293,8 @@ pub struct Requests {
     pub connect_timeout: Period,
     /// How long the store may take to begin its answer; one more second for each 256 KiB that it is sent.
     pub answer_timeout: Period,
-    /// The same where the store has work to do first: to put an object together of its parts, or to copy one. Longer than `deadline` it may
-    /// be; then it is not asked again.
+    /// The same where the store has work to do first: to put an object together of its parts, or to copy one. Longer
+    /// than `deadline` it may be; then it is not asked again.
     pub work_timeout: Period,
     /// How long the store may send nothing in the middle of an answer.
     pub body_idle_timeout: Period,

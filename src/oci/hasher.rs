@@ -56,7 +56,8 @@ impl Hasher {
         }
     }
 
-    /// Adds `bytes`. Costs about 1 ms per MiB on a CPU with SHA extensions, 3 ms on others: keep large pieces off the async threads.
+    /// Adds `bytes`. Costs about 1 ms per MiB on a CPU with SHA extensions, 3 ms on others: keep large pieces off the
+    /// async threads.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             State::Sha256(state) => state.update(bytes),

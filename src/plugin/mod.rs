@@ -34,9 +34,9 @@
 //! // Dropping the lease gives the instance back. A lease that is kept keeps its version alive.
 //! ```
 //!
-//! [`PluginError`] is what is wrong with the plugin (a trap, a limit, none free, out of service); what the guest *returned*, errors
-//! included, is the adapter's. An adapter that has to drop a guest's resource does so in a call of its own:
-//! `call.run(resource.resource_drop_async(store))`.
+//! [`PluginError`] is what is wrong with the plugin (a trap, a limit, none free, out of service); what the guest
+//! *returned*, errors included, is the adapter's. An adapter that has to drop a guest's resource does so in a call of
+//! its own: `call.run(resource.resource_drop_async(store))`.
 
 pub mod admin;
 pub mod auth;

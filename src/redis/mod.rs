@@ -1,8 +1,8 @@
 //! Redis, as far as a cache needs it: commands that are answered soon or not at all.
 //!
-//! [`Redis::ask`] is the one way to it. It waits no longer than a set time, and not at all while Redis is away: a [`keeper`] in the
-//! background looks for it again and puts a fresh connection into place. What is asked for is the business of whoever asks; nothing
-//! here knows what is cached.
+//! [`Redis::ask`] is the one way to it. It waits no longer than a set time, and not at all while Redis is away: a
+//! [`keeper`] in the background looks for it again and puts a fresh connection into place. What is asked for is the
+//! business of whoever asks; nothing here knows what is cached.
 
 mod connect;
 mod keeper;

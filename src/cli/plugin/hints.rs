@@ -17,14 +17,14 @@ pub(super) fn refused(error: OpenError) -> Failure {
         LoadError::Init(InitError::Config(_)) => {
             Some("give configuration by --config KEY=VALUE, a secret too".to_owned())
         }
-        _ => for_limits([text.as_str()].into_iter()).into_iter().next(),
+        _ => for_limits(std::iter::once(text.as_str())).pop_first(),
     };
     Failure::Said(with(text, hint))
 }
 
 /// A call that was not answered.
 pub(super) fn failed(text: String) -> Failure {
-    let hint = for_limits([text.as_str()].into_iter()).into_iter().next();
+    let hint = for_limits(std::iter::once(text.as_str())).pop_first();
     Failure::Said(with(text, hint))
 }
 

@@ -6,7 +6,8 @@
 //! | notification hook | `{"handle": ["push", "panic", "started"]}`: kinds of events; all of them when the list is empty |
 //! | storage backend | `{"put": {"key": "a", "content": "text"}}`, `{"get": {"key": "a"}}`, `{"stat": {"key": "a"}}`, `{"list": {"prefix": "a"}}`, `{"delete": {"key": "a"}}` |
 //!
-//! A list of requests makes one call after the other. The configuration of `plugin-tests.toml` beside the component counts here too.
+//! A list of requests makes one call after the other. The configuration of `plugin-tests.toml` beside the component
+//! counts here too.
 
 use std::io::Read;
 use std::path::PathBuf;

@@ -67,8 +67,8 @@ fn requests(checker: &mut Checker<'_>, requests: &Requests) {
     }
 }
 
-/// Exactly one driver, or a plugin and what lies below it. Without any, Wharf's own files and no file at all mean a local directory; a file for `distribution`
-/// must name one, as it must there.
+/// Exactly one driver, or a plugin and what lies below it. Without any, Wharf's own files and no file at all mean a
+/// local directory; a file for `distribution` must name one, as it must there.
 fn one_driver(checker: &mut Checker<'_>, storage: &mut Storage) {
     let given: Vec<&str> = DRIVERS.into_iter().filter(|driver| is_some(storage, driver)).collect();
     match given.as_slice() {

@@ -14,7 +14,8 @@ pub struct PluginLimits {
     pub call_time_max: Period,
     /// How long making an instance and its `init` may take.
     pub start_time_max: Period,
-    /// How long compiling the component may take, which happens once per component and version of Wharf.
+    /// How long compiling the component may take, which happens once per component and version of Wharf. Waiting for
+    /// another one to be compiled does not count; it may last as long again.
     pub compile_time_max: Period,
     /// Size of the component itself.
     pub component_bytes_max: ByteSize,

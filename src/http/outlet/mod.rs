@@ -1,9 +1,9 @@
 //! Files sent by the kernel: from the page cache to the socket, past this process.
 //!
-//! `hyper` knows bodies of bytes only. So a [`FileBody`](body::FileBody) gives it *placeholders*: slices of one stretch of zeros that exist for
-//! their address and their length, and says beside them, in the connection's [`FileOutlet`], which bytes of which file
-//! they stand for. `hyper` frames and queues them like any bytes, without looking at them, and hands them to the connection's
-//! stream. That one knows the address, and calls `sendfile` instead of writing.
+//! `hyper` knows bodies of bytes only. So a [`FileBody`](body::FileBody) gives it *placeholders*: slices of one stretch
+//! of zeros that exist for their address and their length, and says beside them, in the connection's [`FileOutlet`],
+//! which bytes of which file they stand for. `hyper` frames and queues them like any bytes, without looking at them,
+//! and hands them to the connection's stream. That one knows the address, and calls `sendfile` instead of writing.
 //!
 //! A placeholder must never reach a client. Therefore
 //! * only a connection that replaces them gives its requests an outlet: HTTP/1.1 in clear text. TLS and HTTP/2 have none, and

@@ -1,5 +1,5 @@
-//! For those who write plugins: [`scaffold`](scaffold()) writes a project for a [`World`] in a [`Language`], [`build`](build()) makes the
-//! component of one.
+//! For those who write plugins: [`scaffold`](scaffold()) writes a project for a [`World`] in a [`Language`],
+//! [`build`](build()) makes the component of one.
 //!
 //! The tools that compile are the languages' own and are found on the author's machine. What stands between them and a
 //! component that this server takes is done here: C bindings of the project's own WIT, the step from a module to a component,

@@ -1,7 +1,8 @@
 //! The one `unsafe` call of this program.
 //!
-//! wasmtime can't check compiled code: whatever is handed to [`Component::deserialize`] is mapped executable and run. Its contract
-//! is that the bytes came from `serialize` of the same version of wasmtime and were not changed since. That holds here because:
+//! wasmtime can't check compiled code: whatever is handed to [`Component::deserialize`] is mapped executable and run.
+//! Its contract is that the bytes came from `serialize` of the same version of wasmtime and were not changed since.
+//! That holds here because:
 //!
 //! 1. The argument's type, [`OwnCode`], has one constructor, `Kept::load`.
 //! 2. `Kept::load` reads only files in a directory that belongs to this process's user and that nobody else can write to, and

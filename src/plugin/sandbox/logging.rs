@@ -1,5 +1,6 @@
-//! What a guest writes to its log, to standard output and to standard error: lines in the server's log, with the plugin's name
-//! and the request's id: a guest runs in the task of the request that it works for, and the log takes the id from there. Bounded in length and in number, and cleaned of what could forge other lines.
+//! What a guest writes to its log, to standard output and to standard error: lines in the server's log, with the
+//! plugin's name and the request's id: a guest runs in the task of the request that it works for, and the log takes the
+//! id from there. Bounded in length and in number, and cleaned of what could forge other lines.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -134,8 +134,8 @@ impl Sandbox {
         }
     }
 
-    /// Lets `wasi:tls` speak with anybody, whatever his certificate, where it may speak at all. For a part of the server itself that
-    /// is a component: there is no grant that does this.
+    /// Lets `wasi:tls` speak with anybody, whatever his certificate, where it may speak at all. For a part of the
+    /// server itself that is a component: there is no grant that does this.
     pub fn trust_any_certificate(&mut self) {
         let config = self.permissions.tls().and_then(|_| unverified::client_config().ok());
         self.tls = WasiTlsCtxBuilder::new().provider(Box::new(tls::Provider::new(config))).build();

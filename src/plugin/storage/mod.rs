@@ -168,8 +168,8 @@ impl Storage for PluginStorage {
         self.list_all(request).await
     }
 
-    /// Those of the backend below. A layer can't be asked: what its own writes have begun there is out of its sight as well. Where it
-    /// keeps names as they are, they are found by their names.
+    /// Those of the backend below. A layer can't be asked: what its own writes have begun there is out of its sight as
+    /// well. Where it keeps names as they are, they are found by their names.
     async fn list_unfinished(&self, prefix: &StorageKey, after: Option<&Unfinished>) -> Result<UnfinishedPage> {
         match &self.below {
             Some(below) => below.list_unfinished(prefix, after).await,

@@ -1,10 +1,9 @@
 //! From a driver's parameters to a storage: the object stores.
 //!
-//! Each driver maps its parameters to an operator of OpenDAL, with a way to the network of our own ([`network`]): each request
-//! is guarded ([`guard`]), and each attempt of it signed and counted ([`transport`]), with [`credentials`] from the configuration or
-//! from the usual places. What the
-//! store can do is not taken from its name but tried at start ([`super::probe`]), and what goes wrong there is told in a sentence
-//! ([`diagnosis`]).
+//! Each driver maps its parameters to an operator of OpenDAL, with a way to the network of our own ([`network`]): each
+//! request is guarded ([`guard`]), and each attempt of it signed and counted ([`transport`]), with [`credentials`] from
+//! the configuration or from the usual places. What the store can do is not taken from its name but tried at start
+//! ([`super::probe`]), and what goes wrong there is told in a sentence ([`diagnosis`]).
 
 mod azure;
 mod breaker;
@@ -87,7 +86,8 @@ trait Own: Send + Sync + 'static {
 }
 
 impl Store {
-    /// From a driver's parameters, with these limits of its requests; `None` for drivers that are no object stores. Nothing is sent yet.
+    /// From a driver's parameters, with these limits of its requests; `None` for drivers that are no object stores.
+    /// Nothing is sent yet.
     ///
     /// # Errors
     /// Parameters that fit their keys but not each other.

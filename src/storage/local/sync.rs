@@ -36,7 +36,8 @@ pub(super) struct Syncer {
     alone: AtomicUsize,
 }
 
-/// So many transactions at a time are made durable by themselves: four times as many small pushes by 16 clients as in shared rounds.
+/// So many transactions at a time are made durable by themselves: four times as many small pushes by 16 clients as in
+/// shared rounds.
 const ALONE_MAX: usize = 16;
 
 #[derive(Default)]

@@ -16,7 +16,8 @@ use super::super::transport::Authorize;
 use super::account::Account;
 use crate::config::drivers::Azure;
 
-/// Where the metadata service of a virtual machine is, unless this variable has another address, as Azure's own libraries read it.
+/// Where the metadata service of a virtual machine is, unless this variable has another address, as Azure's own
+/// libraries read it.
 const METADATA_HOST: &str = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
 const METADATA_USUAL: &str = "http://169.254.169.254";
 const METADATA_PATH: &str = "/metadata/identity/oauth2/token";

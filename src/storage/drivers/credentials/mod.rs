@@ -25,8 +25,8 @@ const REASON_CHARS_MAX: usize = 300;
 
 /// A credential that may end.
 pub(super) trait Perishable: Clone + fmt::Debug + Send + Sync + Unpin + 'static {
-    /// Takes from it when it ends. What is left signs whatever it is given: whether it is still good is [`Renewed`]'s to know, and
-    /// a URL may outlive what it was signed with, as one that is fetched at once does no harm by it.
+    /// Takes from it when it ends. What is left signs whatever it is given: whether it is still good is [`Renewed`]'s
+    /// to know, and a URL may outlive what it was signed with, as one that is fetched at once does no harm by it.
     fn take_end(&mut self) -> Option<Timestamp>;
 }
 

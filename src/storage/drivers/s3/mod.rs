@@ -1,7 +1,8 @@
 //! Amazon S3, and the services that speak its protocol.
 //!
-//! Requests are signed by [`sign`] and not by OpenDAL, which would fetch credentials once for each of its operators, tell nobody why
-//! it has none, and sign no URL that outlives them. Directory buckets are the exception: they want sessions, which OpenDAL keeps.
+//! Requests are signed by [`sign`] and not by OpenDAL, which would fetch credentials once for each of its operators,
+//! tell nobody why it has none, and sign no URL that outlives them. Directory buckets are the exception: they want
+//! sessions, which OpenDAL keeps.
 
 mod sign;
 

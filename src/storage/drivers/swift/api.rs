@@ -89,7 +89,8 @@ impl Api {
         })
     }
 
-    /// The names in the container that begin with a prefix, behind a marker: JSON, with times. An empty list where there are none.
+    /// The names in the container that begin with a prefix, behind a marker: JSON, with times. An empty list where
+    /// there are none.
     pub(super) async fn list(&self, prefix: &str, marker: &str, limit: usize) -> Result<Vec<u8>> {
         let key = StorageKey::trusted("wharf".to_owned());
         let value = |text: &str| escaped(text).replace('/', "%2F");

@@ -1,5 +1,6 @@
-//! Segments that a crash has left: of objects whose list was never written. No request of Swift's finds them; they lie where OpenDAL
-//! puts segments (`.segments/<key><write>/<number>`, where the write is a UUID), and no object that is there lists them.
+//! Segments that a crash has left: of objects whose list was never written. No request of Swift's finds them; they lie
+//! where OpenDAL puts segments (`.segments/<key><write>/<number>`, where the write is a UUID), and no object that is
+//! there lists them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -130,8 +131,8 @@ fn write_of(name: &str) -> Option<(&str, &str)> {
     uuid::Uuid::try_parse(id).is_ok().then_some((path, id)).filter(|(path, _)| !path.is_empty() && !path.ends_with('/'))
 }
 
-/// Segments by the write that they belong to, in the order of their names, and whether there are more behind a full page. What may
-/// go on behind its end is left to the next one.
+/// Segments by the write that they belong to, in the order of their names, and whether there are more behind a full
+/// page. What may go on behind its end is left to the next one.
 fn grouped(listed: &[Listed], before: &str, full: usize) -> (Vec<BegunWrite>, bool) {
     let mut writes: BTreeMap<(String, String), Option<SystemTime>> = BTreeMap::new();
     let mut order: Vec<(String, String)> = Vec::new();

@@ -4,8 +4,8 @@
 //! * What Wharf writes in parts is a *static* large object; its segments lie under `.segments/`, before the whole key.
 //!   It is deleted by the request that deletes exactly the segments that it lists, so that those of an object
 //!   that another server is writing to the same key meanwhile are left alone.
-//! * An upload that was begun and never finished leaves segments that nothing lists. They go with the upload's directory; those of
-//!   a blob that was being put together, by the upload purge ([`super::begun`]).
+//! * An upload that was begun and never finished leaves segments that nothing lists. They go with the upload's
+//!   directory; those of a blob that was being put together, by the upload purge ([`super::begun`]).
 //! * What `distribution` has written may be a *dynamic* one. It moves such an object by writing its list a second time, so an
 //!   unfinished upload may share its segments with a blob: they go with a blob, and not with an upload.
 

@@ -1,5 +1,6 @@
-//! OpenStack Swift. OpenDAL makes the requests for objects, and knows only a token that somebody else has fetched: [`login`]
-//! and [`session`] do that. What it leaves behind of large objects goes in [`large`], and what crashes leave of them in [`begun`].
+//! OpenStack Swift. OpenDAL makes the requests for objects, and knows only a token that somebody else has fetched:
+//! [`login`] and [`session`] do that. What it leaves behind of large objects goes in [`large`], and what crashes leave
+//! of them in [`begun`].
 
 mod api;
 mod begun;
