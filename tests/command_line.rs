@@ -1,7 +1,10 @@
 //! The command line as an operator meets it: what is printed where, and the exit code. Goal: that nobody who puts Wharf in
 //! the place of `registry` has to change a command. Each test runs the real program without a server.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may end itself")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end itself")]
+
+#[path = "support/patience.rs"]
+mod patience;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +16,7 @@ const WHARF: &str = env!("CARGO_BIN_EXE_wharf");
 fn run(program: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(variables.iter().copied());
-    command.output().unwrap()
+    patience::output(&mut command)
 }
 
 fn wharf(arguments: &[&str], variables: &[(&str, &str)]) -> Output {

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end itself")]
 
+#[path = "support/patience.rs"]
+mod patience;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -64,7 +67,7 @@ impl Data {
     /// Runs a command on it.
     fn wharf(&self, arguments: &[&str]) -> Output {
         let config = self.directory.path().join("config.yml");
-        Command::new(env!("CARGO_BIN_EXE_wharf")).args(arguments).arg(config).env_clear().output().unwrap()
+        patience::output(Command::new(env!("CARGO_BIN_EXE_wharf")).args(arguments).arg(config).env_clear())
     }
 
     /// Every file below the root, in order.

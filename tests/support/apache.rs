@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::patience::wait_for_start;
 use super::server::free_address;
 use super::tools;
 
@@ -38,12 +39,8 @@ impl Apache {
         command.arg("-DFOREGROUND").arg("-d").arg(path).arg("-f").arg(&config);
         let child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("apache2 can be started");
         let mut apache = Self { child, address, directory };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(address).is_err() {
-            let ended = apache.child.try_wait().expect("the child can be waited for");
-            assert!(ended.is_none() && Instant::now() < deadline, "apache2 does not listen: {}", apache.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let problem = || format!("apache2 does not listen: {}", log(apache.directory.path()));
+        wait_for_start(&mut apache.child, || TcpStream::connect(address).is_ok(), problem);
         apache
     }
 
@@ -59,8 +56,12 @@ impl Apache {
 
     /// What went wrong.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("error.log")).unwrap_or_default()
+        log(self.directory.path())
     }
+}
+
+fn log(directory: &Path) -> String {
+    fs::read_to_string(directory.join("error.log")).unwrap_or_default()
 }
 
 impl Drop for Apache {

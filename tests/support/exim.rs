@@ -4,8 +4,8 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
+use super::patience::{wait_for, wait_for_start};
 use super::server::free_address;
 use super::tls::Certificate;
 use super::tools;
@@ -57,12 +57,8 @@ impl Exim {
         command.arg("-bdf").arg("-C").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().expect("exim can be started");
         let mut exim = Self { child, address, implicit, directory };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while [address, implicit].iter().any(|address| TcpStream::connect(address).is_err()) {
-            let ended = exim.child.try_wait().expect("the child can be waited for");
-            assert!(ended.is_none() && Instant::now() < deadline, "exim does not listen: {}", exim.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let listens = || [address, implicit].iter().all(|address| TcpStream::connect(address).is_ok());
+        wait_for_start(&mut exim.child, listens, || format!("exim does not listen: {}", log(exim.directory.path())));
         exim
     }
 
@@ -90,22 +86,19 @@ impl Exim {
     /// The mails, as soon as there are so many.
     #[track_caller]
     pub fn wait_for_mails(&self, count: usize) -> Vec<Mail> {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let mails = self.mails();
-            if mails.len() >= count {
-                return mails;
-            }
-            assert!(Instant::now() < deadline, "{} mails of {count} came: {}", mails.len(), self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let problem = || format!("{} mails of {count} came: {}", self.mails().len(), self.log());
+        wait_for(|| Some(self.mails()).filter(|mails| mails.len() >= count), problem)
     }
 
     /// What it logged.
     pub fn log(&self) -> String {
-        let read = |name: &str| fs::read_to_string(self.directory.path().join("log").join(name)).unwrap_or_default();
-        read("mainlog") + &read("rejectlog") + &read("paniclog")
+        log(self.directory.path())
     }
+}
+
+fn log(directory: &Path) -> String {
+    let read = |name: &str| fs::read_to_string(directory.join("log").join(name)).unwrap_or_default();
+    read("mainlog") + &read("rejectlog") + &read("paniclog")
 }
 
 impl Drop for Exim {

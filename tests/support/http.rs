@@ -2,10 +2,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// How long the server may be silent before a test calls it a hang.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a body may go on coming whose end nobody has told.
+const BODY_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// A request, written to the wire as it stands here.
 #[derive(Clone, Debug)]
@@ -289,8 +294,14 @@ impl Connection {
         if bodiless || response.status == 204 || response.status == 304 {
             return Ok(());
         }
+        let begin = Instant::now();
+        let in_time = || match begin.elapsed() < BODY_TIME_MAX {
+            true => Ok(()),
+            false => Err(io::Error::new(io::ErrorKind::TimedOut, "the body does not end")),
+        };
         if response.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
             loop {
+                in_time()?;
                 let line = self.read_until(b"\r\n")?;
                 let text = String::from_utf8_lossy(&line).trim().to_owned();
                 let len = usize::from_str_radix(&text, 16).map_err(io::Error::other)?;
@@ -307,7 +318,9 @@ impl Connection {
                 response.body = self.read_exactly(len)?;
             }
             None => {
-                while self.fill()? > 0 {}
+                while self.fill()? > 0 {
+                    in_time()?;
+                }
                 response.body = std::mem::take(&mut self.received);
             }
         }
@@ -358,6 +371,15 @@ pub fn tcp(address: SocketAddr) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
     stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
     stream.set_nodelay(true).expect("nodelay can be set");
+    stream
+}
+
+/// The same over a Unix socket.
+#[track_caller]
+pub fn unix(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout can be set");
     stream
 }
 

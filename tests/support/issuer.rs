@@ -3,9 +3,9 @@
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use super::http::{Connection, Request};
+use super::patience::wait_for_start;
 use super::server::free_address;
 use super::tools;
 
@@ -31,14 +31,10 @@ impl Issuer {
         let mut command = Command::new(tools::node());
         command.arg(script).arg(tools::oidc_provider()).arg(address.port().to_string()).arg(prefix);
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("node can be started");
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while TcpStream::connect(address).is_err() {
-            let ended = child.try_wait().expect("the child can be waited for");
-            assert!(ended.is_none() && Instant::now() < deadline, "the issuer does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self { child, address }
+        let mut issuer = Self { child: command.spawn().expect("node can be started"), address };
+        let problem = || "the issuer does not listen".to_owned();
+        wait_for_start(&mut issuer.child, || TcpStream::connect(address).is_ok(), problem);
+        issuer
     }
 
     /// The issuer's name, as it stands in its tokens.

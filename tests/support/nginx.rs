@@ -4,8 +4,8 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
+use super::patience::wait_for_start;
 use super::server::free_address;
 use super::tools;
 
@@ -13,7 +13,7 @@ use super::tools;
 pub struct Nginx {
     child: Child,
     address: SocketAddr,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Nginx {
@@ -37,24 +37,20 @@ impl Nginx {
         let mut command = Command::new(tools::nginx());
         command.arg("-e").arg(path.join("start.log")).arg("-p").arg(path).arg("-c").arg(&config);
         let child = command.stdin(Stdio::null()).spawn().expect("nginx can be started");
-        let mut nginx = Self { child, address, _directory: directory };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(address).is_err() {
-            let ended = nginx.child.try_wait().expect("the child can be waited for");
-            assert!(ended.is_none() && Instant::now() < deadline, "nginx does not listen: {}", nginx.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let mut nginx = Self { child, address, directory };
+        let problem = || format!("nginx does not listen: {}", log(nginx.directory.path()));
+        wait_for_start(&mut nginx.child, || TcpStream::connect(address).is_ok(), problem);
         nginx
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
 
-    fn log(&self) -> String {
-        let read = |name: &str| fs::read_to_string(self._directory.path().join(name)).unwrap_or_default();
-        read("start.log") + &read("error.log")
-    }
+fn log(directory: &Path) -> String {
+    let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap_or_default();
+    read("start.log") + &read("error.log")
 }
 
 impl Drop for Nginx {

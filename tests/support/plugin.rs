@@ -1,12 +1,11 @@
 //! Components for the tests, and a server that runs them and can be looked after.
 
 use std::fs;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use super::http::{Request, Response};
+use super::http::{Request, Response, unix};
 use super::image::Blob;
 use super::server::{Server, Setup};
 use super::{Connection, tools};
@@ -157,8 +156,7 @@ impl Server {
     /// Puts another component into service by the admin socket, without a process for it.
     #[track_caller]
     pub fn swap(&self, plugin: &str, file: &Path) {
-        let stream = UnixStream::connect(self.directory().join("admin.sock")).expect("the admin socket");
-        let mut connection = Connection::over(Box::new(stream), "wharf");
+        let mut connection = Connection::over(Box::new(unix(&self.directory().join("admin.sock"))), "wharf");
         let body = serde_json::json!({ "component": file }).to_string();
         connection.send(&Request::post(format!("/plugins/{plugin}/swap")).body(body)).expect(200);
     }

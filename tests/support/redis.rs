@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::nginx::certificate_files;
+use super::patience::{self, wait_for_start};
 use super::server::free_address;
 use super::tls::Certificate;
 use super::tools;
@@ -85,13 +85,9 @@ impl Redis {
 
     #[track_caller]
     fn wait(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(self.address).is_err() {
-            let ended = self.child.try_wait().expect("the child can be waited for");
-            let log = || fs::read_to_string(self.directory.path().join("log.txt")).unwrap_or_default();
-            assert!(ended.is_none() && Instant::now() < deadline, "Redis does not listen: {}", log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let log = || fs::read_to_string(self.directory.path().join("log.txt")).unwrap_or_default();
+        let problem = || format!("Redis does not listen: {}", log());
+        wait_for_start(&mut self.child, || TcpStream::connect(self.address).is_ok(), problem);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -121,15 +117,7 @@ impl Redis {
     /// Waits until a command's answer is as it should be.
     #[track_caller]
     pub fn wait_until(&self, words: &[&str], good: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let found = self.ask(words);
-            if good(&found) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{words:?} answers {found:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        patience::wait_until(|| good(&self.ask(words)), || format!("{words:?} answers {:?}", self.ask(words)));
     }
 
     /// `kill -9`.

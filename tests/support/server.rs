@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::http::{Connection, Request, Response};
+use super::patience::{wait_for, wait_for_start, wait_until};
 use super::tools;
 
 /// What the image of `registry:2` runs with when it is given no file.
@@ -174,18 +175,22 @@ impl Setup {
         let address = free_address();
         let config = self.directory().join("config.yml");
         fs::write(&config, self.config(address)).expect("the configuration can be written");
-        let mut child = self.spawn(&config);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = child.try_wait().expect("the child can be waited for") {
-                return (status, fs::read_to_string(self.log_path()).unwrap_or_default());
-            }
-            if Instant::now() > deadline {
-                let _ = child.kill();
-                panic!("the server runs although its configuration is wrong");
-            }
-            std::thread::sleep(Duration::from_millis(5));
+        let child = self.spawn(&config);
+        let mut server = Server { setup: self, address, config, child };
+        let status = server.wait_for_end("the server runs although its configuration is wrong");
+        (status, server.log())
+    }
+
+    /// Whether anything is answered yet: a listening socket alone says little, the server may still be putting itself together.
+    fn is_served_at(&self, address: SocketAddr) -> bool {
+        // One that speaks TLS gives no answer to this, but tells when it is ready.
+        if self.log().contains(", tls\"") {
+            return true;
         }
+        let Ok(stream) = std::net::TcpStream::connect(address) else { return false };
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+        let mut connection = Connection::over(Box::new(stream), &address.to_string());
+        connection.try_send(&Request::get("/")).is_ok()
     }
 
     fn executable(&self) -> PathBuf {
@@ -194,6 +199,10 @@ impl Setup {
 
     fn log_path(&self) -> PathBuf {
         self.directory().join("log.txt")
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log_path()).unwrap_or_default()).into_owned()
     }
 
     fn spawn(&self, config: &Path) -> Child {
@@ -275,26 +284,9 @@ impl Server {
 
     #[track_caller]
     fn wait_until_it_listens(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while !self.answers() {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
-                panic!("the server ended with {status} instead of listening:\n{}", self.log());
-            }
-            assert!(Instant::now() < deadline, "the server does not listen on {}:\n{}", self.address, self.log());
-            std::thread::sleep(Duration::from_millis(3));
-        }
-    }
-
-    /// Whether anything is answered yet: a listening socket alone says little, the server may still be putting itself together.
-    fn answers(&self) -> bool {
-        // One that speaks TLS gives no answer to this, but tells when it is ready.
-        if self.log().contains(", tls\"") {
-            return true;
-        }
-        let Ok(stream) = std::net::TcpStream::connect(self.address) else { return false };
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-        let mut connection = Connection::over(Box::new(stream), &self.host());
-        connection.try_send(&Request::get("/")).is_ok()
+        let Self { child, setup, address, .. } = self;
+        let problem = || format!("the server does not listen on {address}:\n{}", setup.log());
+        wait_for_start(child, || setup.is_served_at(*address), problem);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -364,17 +356,13 @@ impl Server {
 
     /// Everything that the server has printed.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&fs::read(self.setup.log_path()).unwrap_or_default()).into_owned()
+        self.setup.log()
     }
 
     /// Waits until the log holds `text`.
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.log().contains(text) {
-            assert!(Instant::now() < deadline, "{text:?} is not in the log:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until(|| self.log().contains(text), || format!("{text:?} is not in the log:\n{}", self.log()));
     }
 
     /// The process.
@@ -393,14 +381,14 @@ impl Server {
     pub fn terminate(&mut self) -> ExitStatus {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a child can be signalled");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            if let Some(status) = self.child.try_wait().expect("the child can be waited for") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the server does not end on SIGTERM:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.wait_for_end("the server does not end on SIGTERM")
+    }
+
+    #[track_caller]
+    fn wait_for_end(&mut self, problem: &str) -> ExitStatus {
+        let Self { child, setup, .. } = self;
+        let ended = || child.try_wait().expect("the child can be waited for");
+        wait_for(ended, || format!("{problem}:\n{}", setup.log()))
     }
 
     /// Kills the server and starts it again on the same address and directory.
@@ -434,7 +422,7 @@ impl Server {
         let mut command = Command::new(self.setup.executable());
         command.arg(name).args(options).arg(&self.config).env("OTEL_TRACES_EXPORTER", "none");
         command.envs(self.setup.environment.iter().map(|(name, value)| (name, value)));
-        let output = command.output().expect("the program can be started");
+        let output = tools::output(&mut command);
         let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name} failed with {}:\n{text}", output.status);
         text
@@ -463,11 +451,7 @@ pub fn kill_hard(pid: rustix::process::Pid) {
 pub fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let base = 10_000 + u16::try_from(std::process::id() % 100).expect("below 100") * 200;
-    loop {
-        let port = base + NEXT.fetch_add(1, Ordering::Relaxed) % 2000;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        if TcpListener::bind(address).is_ok() {
-            return address;
-        }
-    }
+    let ports = (0..2000).map(|_| base + NEXT.fetch_add(1, Ordering::Relaxed) % 2000);
+    let mut addresses = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("one of 2000 ports is free")
 }

@@ -1,7 +1,9 @@
 //! The real clients and servers that the tests need. `cargo xtask test` installs them and says where they are.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+
+pub use super::patience::output;
 
 /// The skopeo client.
 pub fn skopeo() -> PathBuf {
@@ -151,12 +153,6 @@ pub fn run(command: &mut Command) -> String {
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Runs a command, whatever comes of it.
-#[track_caller]
-pub fn output(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?} can't be started: {error}"))
 }
 
 /// A component that `cargo xtask guests` builds.

@@ -9,12 +9,12 @@ use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustls::pki_types::CertificateDer;
 
 use super::http::{Connection, Request};
 use super::nginx::certificate_files;
+use super::patience::wait_for_start;
 use super::server::{Program, Server, Setup, free_address};
 use super::tls::{self, Certificate};
 pub use kinds::Kind;
@@ -104,12 +104,9 @@ impl Store {
 
     #[track_caller]
     fn wait_until_it_listens(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.kind.is_ready(self.address) {
-            let ended = self.child.try_wait().expect("the child can be waited for");
-            assert!(ended.is_none() && Instant::now() < deadline, "the store does not listen: {}", self.log());
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let log = || fs::read_to_string(self.directory.path().join("log.txt")).unwrap_or_default();
+        let problem = || format!("the store does not listen: {}", log());
+        wait_for_start(&mut self.child, || self.kind.is_ready(self.address), problem);
     }
 
     fn connect(&self) -> Connection {
@@ -130,10 +127,6 @@ impl Store {
 
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("log.txt")).unwrap_or_default()
     }
 
     /// The files of an S3 bucket.

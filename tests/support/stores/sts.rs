@@ -1,13 +1,13 @@
 //! Temporary keys from MinIO's own token service, which it checks in every request afterwards.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
 
 use super::{ACCESS_KEY, SECRET_KEY};
 use crate::support::http::{Connection, Request, Response};
+use crate::support::patience::wait_for;
 use crate::support::sha256;
 
 /// Keys for a while.
@@ -22,14 +22,9 @@ impl TemporaryKeys {
     /// Of the user that the MinIO at `store` is started with, for a quarter of an hour. It says that it is ready before this is.
     #[track_caller]
     pub fn of_minio(store: SocketAddr) -> Self {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = ask(store);
-            if answer.status == 200 || !answer.text().contains("not initialized") || Instant::now() > deadline {
-                return Self::read(&answer.expect(200).text());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let ready = || Some(ask(store)).filter(|answer| !answer.text().contains("not initialized"));
+        let answer = wait_for(ready, || "MinIO's token service is not initialized".to_owned());
+        Self::read(&answer.expect(200).text())
     }
 
     fn read(answer: &str) -> Self {
