@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::support::patience::wait_for;
 use crate::support::server::Setup;
 use crate::support::tools;
 use crate::support::{Blob, Image, Request, Response, Server, sha256};
@@ -36,14 +36,10 @@ fn get_as(server: &Server, path: &str, authorization: &str) -> Response {
 }
 
 /// The answer once a change of the file is noticed: whoever has just logged in may be let in for some milliseconds more.
+#[track_caller]
 fn get_when_noticed(server: &Server, authorization: &str) -> Response {
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        let answer = get_as(server, "/v2/", authorization);
-        if answer.status != 200 || Instant::now() > deadline {
-            return answer;
-        }
-    }
+    let noticed = || Some(get_as(server, "/v2/", authorization)).filter(|answer| answer.status != 200);
+    wait_for(noticed, || "the change is not noticed".to_owned())
 }
 
 #[track_caller]

@@ -3,6 +3,7 @@
 use std::net::Shutdown;
 
 use crate::support::http::{tcp, with_query};
+use crate::support::patience::wait_for;
 use crate::support::{Blob, Request, Response, Server};
 use std::io::Write as _;
 
@@ -122,7 +123,7 @@ fn a_body_that_is_cut_off_leaves_an_upload_that_goes_on() {
     stream.shutdown(Shutdown::Both).unwrap();
     drop(stream);
     // What was cut off may still be on its way into the upload, so the client says where its bytes belong.
-    let patched = loop {
+    let go_on = || {
         let status = retry_while_busy(|| server.get(&location)).expect(204);
         let have = match status.the("range") {
             "0-0" => 0,
@@ -130,25 +131,19 @@ fn a_body_that_is_cut_off_leaves_an_upload_that_goes_on() {
         };
         assert!(have <= 30_000, "{status}");
         let answer = chunk(&server, &status.location(), &format!("{have}-99999"), &blob.bytes[have..]);
-        if answer.status == 202 {
-            break answer;
-        }
-        assert!([409, 416, 429, 503].contains(&answer.status), "{answer}");
+        assert!([202, 409, 416, 429, 503].contains(&answer.status), "{answer}");
+        (answer.status == 202).then_some(answer)
     };
+    let patched = wait_for(go_on, || server.log());
     server.close_upload(&patched.location(), &blob.digest, b"").expect(201);
     server.check_blob("team/app", &blob);
 }
 
 /// Repeats a request while the server says that somebody else has the upload.
+#[track_caller]
 fn retry_while_busy(mut send: impl FnMut() -> Response) -> Response {
-    for _ in 0..1000 {
-        let answer = send();
-        if ![409, 429, 503].contains(&answer.status) {
-            return answer;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    send()
+    let free = || Some(send()).filter(|answer| ![409, 429, 503].contains(&answer.status));
+    wait_for(free, || "somebody else keeps the upload".to_owned())
 }
 
 #[test]

@@ -124,9 +124,9 @@ pub fn survive_kills(server: &mut Server, rounds: u64) -> usize {
         let (steps, notes) = (AtomicU64::new(0), Mutex::new(Acknowledged::default()));
         let pid = server.pid();
         std::thread::scope(|scope| {
-            scope.spawn(|| push_until_killed(server, round + 1, &steps, &notes));
+            let pusher = scope.spawn(|| push_until_killed(server, round + 1, &steps, &notes));
             // After another number of steps in each round, and another moment within the step.
-            while steps.load(Ordering::Relaxed) < round * 7 % 29 {
+            while steps.load(Ordering::Relaxed) < round * 7 % 29 && !pusher.is_finished() {
                 std::thread::yield_now();
             }
             std::thread::sleep(Duration::from_micros(round * 373 % 3000));

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::support::image::{OCI_INDEX, index};
+use crate::support::patience::wait_for;
 use crate::support::receiver::{OK, Post, Receiver};
 use crate::support::{Blob, Connection, Image, Program, Request, Server};
 
@@ -213,14 +214,9 @@ fn counts_are_shown_without_secrets() {
     assert_eq!(first.all("authorization"), ["Basic dTpodXNoLWh1c2g="]);
 
     let ask = |target: &str| Connection::open(debug).send(&Request::get(target)).expect(200);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    let endpoint = loop {
-        let endpoint = ask("/debug/vars").json()["registry"]["notifications"]["endpoints"][0].clone();
-        if endpoint["Metrics"]["Pending"] == 0 {
-            break endpoint;
-        }
-        assert!(Instant::now() < deadline, "{endpoint}");
-    };
+    let endpoint = || ask("/debug/vars").json()["registry"]["notifications"]["endpoints"][0].clone();
+    let all_done = || Some(endpoint()).filter(|endpoint| endpoint["Metrics"]["Pending"] == 0);
+    let endpoint = wait_for(all_done, || endpoint().to_string());
     assert_eq!((&endpoint["name"], &endpoint["Threshold"]), (&"one".into(), &4.into()));
     let counts = serde_json::json!({"200 OK": 2, "404 Not Found": 1});
     assert_eq!(endpoint["Metrics"]["Statuses"], counts, "{endpoint}");

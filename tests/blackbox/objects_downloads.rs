@@ -1,9 +1,8 @@
 //! Downloads through the registry: one request to the store for each, and as slow as the client wants them.
 
-use std::time::{Duration, Instant};
-
 use super::objects_network::through;
 use crate::support::faults::FaultProxy;
+use crate::support::patience::wait_until;
 use crate::support::stores::Store;
 use crate::support::{Blob, Image, Request, Server};
 
@@ -25,11 +24,8 @@ fn many_slow_clients_hold_their_windows_and_nothing_else() {
     let request = Request::get(format!("/v2/library/app/blobs/{}", blob.digest)).encode(&server.host());
     let mut slow = (0..CLIENTS).map(|_| server.connect()).collect::<Vec<_>>();
     slow.iter_mut().for_each(|connection| connection.write(&request).unwrap());
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while proxy.count("GET", "/data") - asked < CLIENTS {
-        assert!(Instant::now() < deadline, "{} of {CLIENTS} are served", proxy.count("GET", "/data") - asked);
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let served = || proxy.count("GET", "/data") - asked;
+    wait_until(|| served() >= CLIENTS, || format!("{} of {CLIENTS} are served", served()));
     // The others are served meanwhile.
     let image = Image::oci(2801);
     server.push_image("library/app", "v1", &image);
@@ -40,10 +36,7 @@ fn many_slow_clients_hold_their_windows_and_nothing_else() {
     assert!(grown <= CLIENTS * BYTES_PER_CLIENT_MAX, "{CLIENTS} slow clients took {} MiB", grown / MIB);
     drop(slow);
     // Whoever goes away is not read for any more.
-    while proxy.under_way() > 0 {
-        assert!(Instant::now() < deadline + Duration::from_secs(60), "{} downloads go on", proxy.under_way());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until(|| proxy.under_way() == 0, || format!("{} downloads go on", proxy.under_way()));
 }
 
 #[test]

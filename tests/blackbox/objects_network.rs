@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::objects_s3::NO_REDIRECT;
 use crate::support::faults::{Fault, FaultProxy, Rule};
 use crate::support::http::with_query;
+use crate::support::patience::{wait_for, wait_until};
 use crate::support::stores::Store;
 use crate::support::{Blob, Image, Request, Response, Server};
 
@@ -47,11 +48,8 @@ impl Scene {
     #[track_caller]
     fn recover(&self) {
         self.proxy.clear();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.server.get("/v2/absent/app/tags/list").status != 404 {
-            assert!(Instant::now() < deadline, "the server does not recover:\n{}", self.server.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let recovered = || self.server.get("/v2/absent/app/tags/list").status == 404;
+        wait_until(recovered, || format!("the server does not recover:\n{}", self.server.log()));
     }
 }
 
@@ -281,11 +279,7 @@ fn a_tag_that_moves_while_it_is_read_is_read_anew() {
     let before = scene.proxy.count("GET", link);
     let answer = std::thread::scope(|scope| {
         let reader = scope.spawn(|| scene.server.get("/v2/library/app/manifests/v1"));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while scene.proxy.count("GET", link) < before + 2 {
-            assert!(Instant::now() < deadline, "{}", scene.proxy.seen());
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        wait_until(|| scene.proxy.count("GET", link) >= before + 2, || scene.proxy.seen());
         scene.server.put_manifest("library/app", "v1", &new.manifest).expect(201);
         reader.join().expect("an answer")
     });
@@ -305,7 +299,7 @@ fn a_listing_in_any_order_is_the_same() {
     assert_eq!(scene.server.tags("library/app"), tags);
     let mut found = Vec::new();
     let mut last = String::new();
-    loop {
+    while found.len() <= tags.len() {
         let page = scene.server.get(&format!("/v2/library/app/tags/list?n=4&last={last}")).expect(200);
         let names = crate::support::push::strings(&page.json()["tags"]);
         let Some(end) = names.last() else { break };
@@ -382,14 +376,8 @@ fn an_upload_over_an_old_listing_ends_right_or_with_an_error() {
 /// Pushes and pulls as clients do that try again when the registry says that it can't answer now.
 #[track_caller]
 fn stubborn(server: &Server, request: &Request) -> Response {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        match server.connect().try_send(request) {
-            Ok(answer) if answer.status < 500 => return answer,
-            other => assert!(Instant::now() < deadline, "{} {}: {other:?}", request.method, request.target),
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let answered = || server.connect().try_send(request).ok().filter(|answer| answer.status < 500);
+    wait_for(answered, || format!("{} {} does not work any more:\n{}", request.method, request.target, server.log()))
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::objects_s3::serve;
 use crate::support::faults::Balancer;
 use crate::support::http::with_query;
 use crate::support::image::{DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST};
+use crate::support::patience::{Over, wait_until};
 use crate::support::server::Program;
 use crate::support::stores::Store;
 use crate::support::{Blob, Connection, Image, Request, Response, Server};
@@ -124,6 +125,7 @@ fn what_was_pushed_while_replicas_were_killed_is_there_and_whole() {
     let balancer = Balancer::of(replicas.iter().map(|replica| replica.lock().expect("a replica").address()).collect());
     let done = AtomicBool::new(false);
     let (kills, pushed) = std::thread::scope(|scope| {
+        let over = Over(&done);
         let killer = scope.spawn(|| kill_in_turn(&replicas, &balancer, &done));
         let clients = (0..CLIENTS).map(|client| {
             let balancer = &balancer;
@@ -131,8 +133,7 @@ fn what_was_pushed_while_replicas_were_killed_is_there_and_whole() {
         });
         let clients = clients.collect::<Vec<_>>();
         let pushed = clients.into_iter().map(|client| client.join()).collect::<Vec<_>>();
-        // Also when a client has failed, or the killer would never end.
-        done.store(true, Ordering::SeqCst);
+        drop(over);
         (killer.join().expect("the killer"), pushed.into_iter().flat_map(|client| client.expect("a client")))
     });
     let pushed = pushed.collect::<Vec<_>>();
@@ -172,12 +173,9 @@ fn tags_and_deletes_are_seen_by_every_replica() {
         assert!(replica.tags("library/app").is_empty());
     }
     // By their digest, others may go on giving them out for as long as they remember a repository's links.
-    let deadline = Instant::now() + Duration::from_secs(60);
     let target = format!("/v2/library/app/manifests/{}", old.manifest.digest);
-    while second.get(&target).status != 404 || third.get(&target).status != 404 {
-        assert!(Instant::now() < deadline, "a deleted manifest is given out");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    let gone = || second.get(&target).status == 404 && third.get(&target).status == 404;
+    wait_until(gone, || "a deleted manifest is given out".to_owned());
     second.push_image("library/app", "v3", &old);
     for replica in [&first, &second, &third] {
         replica.check_image("library/app", "v3", &old);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::objects_s3::NO_REDIRECT;
+use crate::support::patience::wait_for;
 use crate::support::push::strings;
 use crate::support::stores::Store;
 use crate::support::{Blob, Image, Request, Server};
@@ -12,14 +13,14 @@ use crate::support::{Blob, Image, Request, Server};
 #[track_caller]
 fn settled(store: &Store) -> BTreeMap<String, u64> {
     let (mut last, mut since) = (store.requests(), Instant::now());
-    while since.elapsed() < Duration::from_millis(300) {
-        std::thread::sleep(Duration::from_millis(20));
+    let quiet = || {
         let now = store.requests();
         if now != last {
             (last, since) = (now, Instant::now());
         }
-    }
-    last
+        (since.elapsed() >= Duration::from_millis(300)).then(|| last.clone())
+    };
+    wait_for(quiet, || "requests go on coming".to_owned())
 }
 
 /// The requests that came because of `act`, of every kind and in sum.

@@ -2,12 +2,13 @@
 //! stores are real, and a proxy before them refuses what has ended.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::objects_credentials::{serves, with, without_keys};
 use crate::support::faults::FaultProxy;
+use crate::support::patience::{wait_for, wait_until};
 use crate::support::server::Setup;
 use crate::support::stores::{ACCESS_KEY, Kind, NO_REDIRECT, SECRET_KEY, Store, TemporaryKeys};
 use crate::support::tokens::{Answer, Asked, Given, TokenService};
@@ -130,15 +131,15 @@ fn s3_keys_come_from_the_machine_by_the_second_version_of_its_service() {
 /// Pushes and pulls until the service has given several credentials, and nobody has noticed.
 #[track_caller]
 fn nobody_notices_that_credentials_end(server: &Server, service: &TokenService, requests: impl Fn() -> usize) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let mut number = 0;
-    while service.given() < 4 {
-        let blob = Blob::random(7000 + number, 2000);
+    let mut number = 7000;
+    let renewed = || {
+        let blob = Blob::random(number, 2000);
         server.push_blob("library/app", &blob);
         server.check_blob("library/app", &blob);
         number += 1;
-        assert!(Instant::now() < deadline, "{} credentials were given", service.given());
-    }
+        service.given() >= 4
+    };
+    wait_until(renewed, || format!("{} credentials were given", service.given()));
     let (given, requests) = (service.given(), requests());
     assert!(requests > 3 * given, "{given} credentials were fetched for {requests} requests");
 }
@@ -164,11 +165,8 @@ fn a_token_service_that_is_down_is_told_and_comes_back() {
     let log = setup.directory().join("log.txt");
     let back = service.clone();
     let opener = std::thread::spawn(move || {
-        let deadline = Instant::now() + Duration::from_secs(15);
-        let told = || std::fs::read_to_string(&log).unwrap_or_default().contains("waiting for the store");
-        while !told() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let log = || std::fs::read_to_string(&log).unwrap_or_default();
+        wait_until(|| log().contains("waiting for the store"), log);
         back.set_away(false);
     });
     let server = setup.start();
@@ -180,15 +178,12 @@ fn a_token_service_that_is_down_is_told_and_comes_back() {
     server.push_image("library/app", "v1", &image);
     service.set_away(true);
     let until = |status: u16| {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
+        let changed = || {
             let answer = server.get("/v2/library/app/tags/list");
-            if answer.status == status {
-                return answer;
-            }
-            assert!(matches!(answer.status, 200 | 503) && Instant::now() < deadline, "{answer}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            assert!(matches!(answer.status, 200 | 503), "{answer}");
+            (answer.status == status).then_some(answer)
+        };
+        wait_for(changed, || server.log())
     };
     until(503).expect_error(503, "UNAVAILABLE");
     service.set_away(false);

@@ -1,10 +1,11 @@
 //! What goes wrong with a bucket while the registry runs: the sentence in the log, and what clients are told.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::objects_network::through;
 use crate::support::disk::SmallDisk;
 use crate::support::faults::{Fault, FaultProxy, Rule};
+use crate::support::patience::wait_until;
 use crate::support::stores::Store;
 use crate::support::{Blob, Connection, Image, Request, Server};
 
@@ -40,21 +41,12 @@ fn keys_that_expire_and_a_bucket_that_goes_are_told_in_a_sentence() {
             assert!(!said.text().contains(inside), "the answer tells of the server's inside: {said}");
         }
         for word in words {
-            wait_for(|| server.log()[logged..].contains(word), || format!("{word:?} is not in: {}", server.log()));
+            wait_until(|| server.log()[logged..].contains(word), || format!("{word:?} is not in: {}", server.log()));
         }
         proxy.clear();
         server.check_image("library/app", "v1", &image);
     }
     assert!(!server.log().contains("testsecret"), "the secret is in the log");
-}
-
-#[track_caller]
-fn wait_for(holds: impl Fn() -> bool, problem: impl Fn() -> String) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{}", problem());
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 #[test]
@@ -76,7 +68,7 @@ fn a_full_store_fails_the_push_and_nothing_else() {
         server.delete(&location).expect(204);
     }
     let small = Blob::random(2760, 100_000);
-    wait_for(
+    wait_until(
         || {
             let location = server.start_upload("library/app");
             server.close_upload(&location, &small.digest, &small.bytes).status == 201
@@ -107,7 +99,7 @@ fn a_store_that_is_down_is_left_alone_and_the_metrics_tell() {
     assert!(ask("/metrics").contains(&state(0)));
     proxy.rule(Rule::new("", "", Fault::Answer(503, "SlowDown")));
     let target = "/v2/library/app/manifests/v1";
-    wait_for(
+    wait_until(
         || {
             server.get(target).expect_error(503, "UNAVAILABLE");
             server.log().contains("the store fails; clients are answered 503 until it comes back")
@@ -132,7 +124,7 @@ fn a_store_that_is_down_is_left_alone_and_the_metrics_tell() {
     assert!(metrics.contains(&state(2)), "{metrics}");
     assert!(metrics.contains("registry_storage_request_duration_seconds_bucket{"), "{metrics}");
     proxy.clear();
-    wait_for(|| server.get(target).status == 404, || server.log());
+    wait_until(|| server.get(target).status == 404, || server.log());
     assert!(ask("/metrics").contains(&state(0)));
     server.wait_for_log("the store answers again");
 }
@@ -145,11 +137,11 @@ fn the_health_check_tells_what_is_wrong_with_the_store() {
     let (server, ask) = watched(&proxy, &store, check);
     assert_eq!(ask("/debug/health").trim(), "{}");
     proxy.rule(Rule::new("", "", Fault::Answer(503, "SlowDown")));
-    wait_for(|| ask("/debug/health").contains("storagedriver_s3"), || server.log());
+    wait_until(|| ask("/debug/health").contains("storagedriver_s3"), || server.log());
     let said = ask("/debug/health");
     assert!(said.contains("the S3 bucket http://") && said.contains("overloaded"), "{said}");
     server.get("/v2/").expect_error(503, "UNAVAILABLE");
     proxy.clear();
-    wait_for(|| ask("/debug/health").trim() == "{}", || server.log());
+    wait_until(|| ask("/debug/health").trim() == "{}", || server.log());
     server.get("/v2/").expect(200);
 }

@@ -1,11 +1,12 @@
 //! A registry in a Swift container: what only Swift has. The rest is in `objects_every`.
 
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::objects_every::sends_clients;
+use crate::support::patience::{wait_for_start, wait_until};
 use crate::support::push::strings;
 use crate::support::server::{Program, free_address};
 use crate::support::stores::{BUCKET, Kind, NO_REDIRECT, SECRET_KEY, Store, support_file};
@@ -42,11 +43,7 @@ impl<'a> Account<'a> {
     /// Waits until the container holds no segments: what is left of an upload goes after its answer.
     #[track_caller]
     fn wait_for_no_segments(&self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !self.segments().is_empty() {
-            assert!(Instant::now() < deadline, "segments are left: {:?}", self.segments());
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until(|| self.segments().is_empty(), || format!("segments are left: {:?}", self.segments()));
     }
 }
 
@@ -70,11 +67,8 @@ fn segments_that_a_crash_has_left_at_a_blobs_key_are_purged_and_those_of_blobs_a
     let blob = Blob::random(1605, 33 << 20);
     let location = server.patch(&server.start_upload("library/app"), &blob.bytes[..14 << 20]).expect(202).location();
     server.close_upload(&location, &blob.digest, &blob.bytes[14 << 20..]).expect(201);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while account.segments().iter().any(|name| name.contains("_uploads")) {
-        assert!(Instant::now() < deadline, "{:?}", account.segments());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let assembled = || !account.segments().iter().any(|name| name.contains("_uploads"));
+    wait_until(assembled, || format!("{:?}", account.segments()));
     let its_own = account.segments();
     assert!(!its_own.is_empty());
     let hex = "ab".repeat(32);
@@ -208,12 +202,10 @@ impl Keystone {
         command.arg(support_file("keystone_double.py")).arg(address.port().to_string());
         command.args([format!("http://{}/auth/v1.0", store.address()), "test:tester".into(), SECRET_KEY.into()]);
         let child = command.stdin(Stdio::null()).spawn().expect("python3 can be started");
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "the double of Keystone does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self { child, address }
+        let mut keystone = Self { child, address };
+        let problem = || "the double of Keystone does not listen".to_owned();
+        wait_for_start(&mut keystone.child, || std::net::TcpStream::connect(address).is_ok(), problem);
+        keystone
     }
 
     fn logins(&self, kind: &str) -> u64 {

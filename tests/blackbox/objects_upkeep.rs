@@ -5,10 +5,11 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::objects_s3::NO_REDIRECT;
-use crate::support::http::path_of;
+use crate::support::http::{path_of, tcp};
+use crate::support::patience::wait_until;
 use crate::support::server::{Setup, wharf};
 use crate::support::stores::Store;
 use crate::support::{Connection, Image, Request, Server, random, tools};
@@ -16,20 +17,13 @@ use crate::support::{Connection, Image, Request, Server, random, tools};
 const MIB: usize = 1 << 20;
 /// The smallest parts that S3 takes.
 const SMALL_PARTS: &str = "    chunksize: 5242880\n    forcepathstyle";
+/// How long one of many uploads may stand still that share their memory.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How many files lie beneath a directory, at any depth.
 fn files(path: &Path) -> usize {
     let entries = fs::read_dir(path).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
     entries.iter().map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
-}
-
-#[track_caller]
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "{what}: waited for a minute");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// The same server with a component between it and the store.
@@ -54,7 +48,8 @@ fn send_some(server: &Server, location: &str, bytes: usize, sent: &[u8]) -> TcpS
         .content_type("application/octet-stream")
         .header("Content-Length", bytes.to_string())
         .encode_head(&server.host());
-    let mut stream = TcpStream::connect(server.address()).expect("a connection");
+    let mut stream = tcp(server.address());
+    stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
     stream.write_all(&head).expect("the head is taken");
     stream.write_all(sent).expect("the bytes are taken");
     stream
@@ -79,7 +74,7 @@ fn what_is_left_is_purged(store: &Store, setup: Setup) {
     let mut server = setup.start();
     let location = server.start_upload("library/app");
     let _unfinished = send_some(&server, &location, 64 * MIB, &random(1500, 24 * MIB));
-    wait_until("the store has parts", || parts_kept(store) >= 2);
+    wait_until(|| parts_kept(store) >= 2, || server.log());
     server.kill();
     assert!(parts_kept(store) >= 2);
 
@@ -101,7 +96,7 @@ fn the_same_goes_for_oss() {
     let mut server = Server::setup().config_text(&config).start();
     let location = server.start_upload("library/app");
     let _unfinished = send_some(&server, &location, 64 * MIB, &random(1505, 12 * MIB));
-    wait_until("the store has parts", || store.requests().get("UploadPart").is_some_and(|parts| *parts >= 1));
+    wait_until(|| store.requests().get("UploadPart").is_some_and(|parts| *parts >= 1), || server.log());
     server.kill();
     let young = server.upkeep("purge-uploads", &["--age", "1h"]);
     assert!(young.contains("0 unfinished writes purged, 1 kept"), "{young}");
@@ -156,7 +151,7 @@ fn many_uploads_at_once_over_a_slow_store_share_their_memory_and_none_fails() {
             scope.spawn(move || {
                 let location = server.start_upload(&format!("library/app{number}"));
                 let stream = send_some(server, &location, BYTES, content);
-                stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout");
+                stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
                 let answer = Connection::over(Box::new(stream), &server.host()).read_response(false);
                 assert_eq!(answer.expect("an answer").expect(202).the("range"), format!("0-{}", BYTES - 1));
             });
@@ -202,9 +197,8 @@ fn a_collection_of_five_thousand_keys_is_paged_honest_and_can_be_killed() {
     let mut collection = Command::new(wharf());
     let collection = collection.arg("garbage-collect").arg(server.config()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut collection = collection.spawn().expect("the program can be started");
-    wait_until("something is deleted", || {
-        files(&store.files()) < all || collection.try_wait().is_ok_and(|end| end.is_some())
-    });
+    let begun = || files(&store.files()) < all || collection.try_wait().is_ok_and(|end| end.is_some());
+    wait_until(begun, || "nothing is deleted".to_owned());
     collection.kill().expect("it can be killed");
     collection.wait().expect("it ends");
     server.restart();

@@ -1,13 +1,12 @@
 //! Uploads into a bucket: large ones, and such that several servers share.
 
-use std::io::Write as _;
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use super::objects_s3::serve;
-use crate::support::http::{path_of, with_query};
+use crate::support::http::{path_of, tcp, with_query};
+use crate::support::patience::wait_until;
 use crate::support::server::Program;
 use crate::support::stores::Store;
 use crate::support::{Blob, Connection, Request, Server};
@@ -46,11 +45,7 @@ fn an_upload_hops_between_two_replicas_at_each_chunk() {
         replica.check_blob("library/app", &blob);
     }
     // What is left of the upload goes after its answer.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while leftovers(&store) > 0 {
-        assert!(Instant::now() < deadline, "parts are left");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(|| leftovers(&store) == 0, || "parts are left".to_owned());
 }
 
 #[test]
@@ -72,8 +67,9 @@ const ASSEMBLING: Duration = Duration::from_secs(300);
 
 /// A connection that waits so long.
 fn patient(server: &Server) -> Connection {
-    let stream = TcpStream::connect(server.address()).expect("a connection");
+    let stream = tcp(server.address());
     stream.set_read_timeout(Some(ASSEMBLING)).expect("a timeout");
+    stream.set_write_timeout(Some(ASSEMBLING)).expect("a timeout");
     Connection::over(Box::new(stream), &server.host())
 }
 
@@ -93,15 +89,14 @@ fn a_layer_of_more_than_a_gigabyte_goes_through_with_the_default_chunk_size() {
         .content_type("application/octet-stream")
         .header("Content-Length", (PIECE * PIECES).to_string())
         .encode_head(&server.host());
-    let mut stream = TcpStream::connect(server.address()).expect("a connection");
-    stream.write_all(&head).expect("the head is taken");
+    let mut connection = patient(&server);
+    connection.write(&head).expect("the head is taken");
     for number in 0..PIECES {
         piece[..8].copy_from_slice(&(number as u64).to_le_bytes());
         digest.update(&piece);
-        stream.write_all(&piece).expect("a piece is taken");
+        connection.write(&piece).expect("a piece is taken");
     }
-    stream.set_read_timeout(Some(ASSEMBLING)).expect("a timeout");
-    let answer = Connection::over(Box::new(stream), &server.host()).read_response(false).expect("an answer");
+    let answer = connection.read_response(false).expect("an answer");
     let location = path_of(answer.expect(202).the("location"));
     let digest = format!("sha256:{}", crate::support::content::hex(&digest.finalize()));
     let close = Request::put(with_query(&location, &format!("digest={digest}"))).body(Vec::new());

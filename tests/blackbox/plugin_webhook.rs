@@ -2,7 +2,7 @@
 //! `notify-webhook-signed`, and a real receiver that checks the signature by openssl.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::support::receiver::{OK, Post, Receiver};
 use crate::support::{Blob, Server, tools};
@@ -21,12 +21,10 @@ fn plugin(receiver: &Receiver) -> String {
 
 /// HMAC-SHA256 in hexadecimal, as openssl computes it.
 fn openssl_hmac(text: &str) -> String {
-    let mut command = Command::new("openssl");
-    command.args(["dgst", "-sha256", "-hmac", SECRET]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("openssl can be started");
-    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("openssl reads");
-    let output = child.wait_with_output().expect("openssl ends");
-    String::from_utf8_lossy(&output.stdout).trim().rsplit(' ').next().unwrap_or_default().to_owned()
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("the file is written");
+    let printed = tools::run(Command::new("openssl").args(["dgst", "-sha256", "-hmac", SECRET]).arg(file.path()));
+    printed.trim().rsplit(' ').next().unwrap_or_default().to_owned()
 }
 
 fn check_signature(post: &Post) {

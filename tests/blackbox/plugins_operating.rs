@@ -1,7 +1,6 @@
 //! What an operator does with plugins beside swapping them: health checks, the admin port, components behind a login.
 
-use std::time::{Duration, Instant};
-
+use crate::support::patience::wait_for;
 use crate::support::plugin::{behind, guest, push_component, put, variant};
 use crate::support::server::free_address;
 use crate::support::{Request, Server};
@@ -11,27 +10,20 @@ fn an_auth_plugin_that_is_out_of_service_is_an_ill_server() {
     let lines = "config: {misbehave: trap, misbehave-path: evil}\nlimits: {failures_max: 2, failure_backoff: 60s}";
     let setup = behind(&guest("auth-fixture"), lines);
     let server = setup.section("health: {plugins: {enabled: true, interval: 20ms}}").start();
-    let wait_for = |status: u16| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            let answer = server.debug("/debug/health");
-            if answer.status == status {
-                return answer.text();
-            }
-            assert!(Instant::now() < deadline, "{answer}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    let health = || server.debug("/debug/health");
+    let until = |status: u16| {
+        wait_for(|| Some(health()).filter(|answer| answer.status == status), || health().to_string()).text()
     };
-    wait_for(200);
+    until(200);
     server.get_as("/v2/", "alice", "secret").expect(200);
     for _ in 0..2 {
         server.get_as("/v2/evil/tags/list", "alice", "secret").expect(503);
     }
-    let report = wait_for(503);
+    let report = until(503);
     assert!(report.contains("plugin_auth") && report.contains("out of service"), "{report}");
     server.get_as("/v2/", "alice", "secret").expect(503);
     server.swap("auth", &put(server.directory(), "next.wasm", &variant(&guest("auth-fixture"), 2)));
-    wait_for(200);
+    until(200);
     server.get_as("/v2/", "alice", "secret").expect(200);
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::support::http::tcp;
 use crate::support::image::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use crate::support::layout::{Layout, real_image};
+use crate::support::patience::wait_until;
 use crate::support::plugin::{asking, basic, behind, guest};
 use crate::support::server::Setup;
 use crate::support::tools::{self, run};
@@ -180,10 +181,7 @@ fn slow_visitors_of_a_page_leave_instances_to_those_who_log_in() {
     }
     assert!(begin.elapsed() < Duration::from_secs(20));
     drop((visitors, deaf));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while server.get("/auth/page/").status != 200 {
-        assert!(Instant::now() < deadline, "{}", server.log());
-    }
+    wait_until(|| server.get("/auth/page/").status == 200, || server.log());
 }
 
 /// A client that goes away frees the instance at once, not only when its time is over.

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
+use crate::support::patience::{Over, wait_until};
 use crate::support::plugin::{asking, basic, behind, guest, push_component, put, variant};
 use crate::support::{Connection, Request, Server};
 
@@ -33,11 +33,8 @@ fn realm(server: &Server) -> String {
 
 #[track_caller]
 fn wait_for_realm(server: &Server, realm_is: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while realm(server) != realm_is {
-        assert!(Instant::now() < deadline, "{realm_is} is never seen:\n{}", server.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let problem = || format!("{realm_is} is never seen:\n{}", server.log());
+    wait_until(|| realm(server) == realm_is, problem);
 }
 
 #[test]
@@ -163,6 +160,7 @@ fn swaps_under_load_lose_no_request() {
     files.iter().for_each(|file| server.swap("auth", file));
     let (done, requests) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
+        let _over = Over(&done);
         for client in 0..64 {
             let (server, done, requests) = (&server, &done, &requests);
             scope.spawn(move || {
@@ -178,7 +176,6 @@ fn swaps_under_load_lose_no_request() {
             });
         }
         let swaps = server.keep_swapping("auth", &files);
-        done.store(true, Ordering::Relaxed);
         eprintln!("{swaps} swaps, {} requests", requests.load(Ordering::Relaxed));
         assert!(swaps > 4, "{swaps}");
     });

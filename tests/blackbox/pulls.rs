@@ -1,12 +1,11 @@
 //! Large blobs on their way out: the kernel sends them where it can, and the client must not notice.
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use crate::serving_clients::h2_pull;
-use crate::support::http::tcp;
+use crate::support::http::{tcp, unix};
+use crate::support::patience::wait_until;
 use crate::support::tls::{Certificate, connect};
 use crate::support::{Blob, Connection, Request, Server};
 
@@ -52,7 +51,7 @@ fn a_large_blob_is_the_same_by_every_way() {
     );
     let on_socket = Server::setup().data(server.data()).config_text(&config).start();
     on_socket.wait_for_log("listening on ");
-    check(&mut Connection::over(Box::new(UnixStream::connect(&socket).unwrap()), "registry"));
+    check(&mut Connection::over(Box::new(unix(&socket)), "registry"));
 
     let certificate = Certificate::new();
     let setup = Server::setup();
@@ -105,22 +104,16 @@ fn a_client_that_goes_away_is_told_from_one_that_is_slow() {
     leaving.write_all(&Request::get(path_of(&blob)).header("User-Agent", "leaving").encode("registry")).unwrap();
     leaving.read_exact(&mut [0; 1000]).unwrap();
     drop(leaving);
-    let deadline = Instant::now() + Duration::from_secs(20);
     let told = |log: &str| log.lines().any(|line| line.contains(" 499 ") && line.contains("\"leaving\""));
-    while !told(&server.log()) {
-        assert!(Instant::now() < deadline, "{}", server.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until(|| told(&server.log()), || server.log());
 
     let mut stuck = tcp(server.address());
     stuck.write_all(&Request::get(path_of(&blob)).encode("registry")).unwrap();
     let mut received = vec![0; 1000];
     stuck.read_exact(&mut received).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !server.log().lines().any(|line| line.contains(" 499 ") && !line.contains("\"leaving\"")) {
-        assert!(Instant::now() < deadline, "nobody hangs up on a client that takes nothing:\n{}", server.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let told = |log: &str| log.lines().any(|line| line.contains(" 499 ") && !line.contains("\"leaving\""));
+    let problem = || format!("nobody hangs up on a client that takes nothing:\n{}", server.log());
+    wait_until(|| told(&server.log()), problem);
     let _ = stuck.read_to_end(&mut received);
     assert!(received.len() < blob.bytes.len());
 }

@@ -1,8 +1,7 @@
 //! Descriptors in Redis: what is written there, what it saves, and what is not believed.
 
-use std::time::{Duration, Instant};
-
 use super::objects_s3::NO_REDIRECT;
+use crate::support::patience::wait_until;
 use crate::support::redis::Redis;
 use crate::support::stores::Store;
 use crate::support::{Blob, Image, Request, Server};
@@ -189,11 +188,7 @@ fn a_deleted_blob_that_is_put_back_into_redis_lasts_for_its_age_only() {
     let target = format!("/v2/{APP}/blobs/{}", blob.digest);
     server.delete(&target).expect(202);
     redis.ask(&["HSET", &entry(APP, &blob.digest), "wharf-blob", &seal]);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while server.get(&target).status != 404 {
-        assert!(Instant::now() < deadline, "an entry outlives its age");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(|| server.get(&target).status == 404, || "an entry outlives its age".to_owned());
 }
 
 #[test]

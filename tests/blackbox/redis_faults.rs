@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::objects_s3::NO_REDIRECT;
+use crate::support::patience::{Over, wait_until};
 use crate::support::redis::{Redis, section};
 use crate::support::server::free_address;
 use crate::support::stores::Store;
@@ -46,6 +47,7 @@ fn killed_under_load_nobody_notices() {
     images.iter().for_each(|image| server.push_image("library/app", "v1", image));
     let (ended, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
+        let _over = Over(&ended);
         for (number, image) in images.iter().enumerate() {
             let (server, ended, rounds) = (&server, &ended, &rounds);
             scope.spawn(move || {
@@ -58,9 +60,7 @@ fn killed_under_load_nobody_notices() {
         }
         let more = |count: usize| {
             let until = rounds.load(Ordering::Relaxed) + count;
-            while rounds.load(Ordering::Relaxed) < until {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            wait_until(|| rounds.load(Ordering::Relaxed) >= until, || server.log());
         };
         more(4);
         redis.kill();
@@ -68,7 +68,6 @@ fn killed_under_load_nobody_notices() {
         redis.restart();
         server.wait_for_log("is back");
         more(4);
-        ended.store(true, Ordering::Relaxed);
     });
     assert_eq!((count(&server, "is away"), count(&server, "is back")), (1, 1), "{}", server.log());
 }

@@ -2,6 +2,7 @@
 
 use super::objects_recipes::{OSS, through};
 use super::objects_s3::NO_REDIRECT;
+use crate::support::patience::wait_until;
 use crate::support::redis::{Redis, Watched, cluster, section};
 use crate::support::stores::{Store, Tunnel};
 use crate::support::tls::Certificate;
@@ -129,11 +130,7 @@ fn a_cluster_of_three() {
     }
     let keys = || nodes.iter().map(|node| node.ask(&["DBSIZE"]).parse::<u32>().expect("a number")).collect::<Vec<_>>();
     // The set, and two hashes for each blob.
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
-    while keys().iter().sum::<u32>() < 25 {
-        assert!(std::time::Instant::now() < deadline, "{:?}", keys());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    wait_until(|| keys().iter().sum::<u32>() >= 25, || format!("{:?}", keys()));
     assert!(keys().iter().all(|keys| *keys > 0), "{:?}", keys());
     for blob in &blobs {
         server.check_blob("library/app", blob);

@@ -184,6 +184,7 @@ fn the_list_comes_in_pages_when_it_is_long() {
             assert_eq!(answer.header("oci-filters-applied").is_some(), !query.is_empty());
             found.extend(page);
             next = next_of(&answer);
+            assert!(found.len() <= manifests.len(), "the pages do not end");
         }
         found.sort();
         assert_eq!(found, sorted(&manifests.iter().collect::<Vec<_>>()));

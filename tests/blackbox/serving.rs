@@ -4,12 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::serving_clients::h2_get;
-use crate::support::http::tcp;
+use crate::support::http::{tcp, unix};
+use crate::support::patience::wait_until;
 use crate::support::server::wharf;
 use crate::support::{Connection, Request, Server};
 
@@ -29,7 +28,7 @@ fn a_unix_socket_is_served_and_removed_at_the_end() {
     let config = with_api_on(&format!("net: unix\n  addr: {}", path.display()));
     let mut server = setup.config_text(&config).start();
     server.wait_for_log("listening on ");
-    let mut connection = Connection::over(Box::new(UnixStream::connect(&path).unwrap()), "registry");
+    let mut connection = Connection::over(Box::new(unix(&path)), "registry");
     connection.send(&Request::get("/v2/")).expect(200);
     assert!(server.terminate().success());
     assert!(!path.exists());
@@ -104,17 +103,12 @@ fn a_request_under_way_survives_the_order_to_stop() {
     busy.write(&patch.encode_head(&server.host())).unwrap();
     busy.write(b"01234").unwrap();
     // The server has the request: it opened the upload's file.
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !server.get("/v2/").status.eq(&200) {
-        assert!(Instant::now() < deadline);
-    }
+    wait_until(|| server.get("/v2/").status == 200, || server.log());
     let address = server.address();
     std::thread::scope(|scope| {
         let stopped = scope.spawn(|| server.terminate());
-        while TcpStream::connect(address).is_ok() {
-            assert!(Instant::now() < deadline, "a stopping server takes no new connections");
-            std::thread::sleep(Duration::from_millis(3));
-        }
+        let problem = || "a stopping server takes no new connections".to_owned();
+        wait_until(|| TcpStream::connect(address).is_err(), problem);
         assert!(idle.is_closed(), "an idle connection is closed at once");
         busy.write(b"56789").unwrap();
         busy.read_response(false).unwrap().expect(202);

@@ -1,7 +1,5 @@
 //! What a client may hold, and for how long.
 
-use std::sync::Barrier;
-
 use crate::support::patience::{wait_for, wait_until};
 use crate::support::{Connection, Request, Server};
 
@@ -17,12 +15,10 @@ fn half_a_patch(server: &Server, location: &str) -> Connection {
 #[test]
 fn two_hundred_clients_at_once_are_served() {
     let server = Server::start();
-    let together = Barrier::new(200);
+    let connections: Vec<Connection> = (0..200).map(|_| server.connect()).collect();
     std::thread::scope(|scope| {
-        for _ in 0..200 {
-            scope.spawn(|| {
-                let mut connection = server.connect();
-                together.wait();
+        for mut connection in connections {
+            scope.spawn(move || {
                 for _ in 0..5 {
                     connection.send(&Request::get("/v2/_catalog")).expect(200);
                 }

@@ -2,23 +2,16 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
+use crate::support::patience::{wait_for, wait_until};
 use crate::support::{Blob, Connection, Request, Response, Server};
 
 /// The line of the log that holds all of these.
 #[track_caller]
 fn line_with(server: &Server, parts: &[&str]) -> String {
-    server.wait_for_log(parts[0]);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let log = server.log();
-        if let Some(line) = log.lines().find(|line| parts.iter().all(|part| line.contains(part))) {
-            return line.to_owned();
-        }
-        assert!(Instant::now() < deadline, "no line has {parts:?}:\n{log}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let has_all = |line: &&str| parts.iter().all(|part| line.contains(part));
+    let found = || server.log().lines().find(has_all).map(str::to_owned);
+    wait_for(found, || format!("no line has {parts:?}:\n{}", server.log()))
 }
 
 #[test]
@@ -107,7 +100,6 @@ fn metrics_count_requests_and_storage_under_the_known_names() {
     let (server, debug) = with_debug("");
     server.push_blob("team/app", &Blob::new(vec![1; 1000]));
     server.get("/v2/team/app/manifests/absent").expect(404);
-    let deadline = Instant::now() + Duration::from_secs(20);
     let expected = [
         "registry_http_requests_total{code=\"404\",handler=\"manifest\",method=\"get\"} 1",
         "registry_http_requests_total{code=\"202\",handler=\"blob_upload\",method=\"post\"} 1",
@@ -116,16 +108,14 @@ fn metrics_count_requests_and_storage_under_the_known_names() {
         "registry_storage_action_seconds_count{action=",
         "wharf_log_lines_dropped_total{log=\"access\"} 0",
     ];
-    loop {
+    let missing = || {
         let metrics = ask(debug, "/metrics").expect(200);
         assert!(metrics.the("content-type").starts_with("application/openmetrics-text"));
         let text = metrics.text();
-        match expected.iter().find(|line| !text.contains(**line)) {
-            None => break,
-            // A request is counted when its answer is out, which the client may see first.
-            Some(line) => assert!(Instant::now() < deadline, "{line} is missing in\n{text}"),
-        }
-    }
+        expected.iter().find(|line| !text.contains(**line)).map(|line| format!("{line} is missing in\n{text}"))
+    };
+    // A request is counted when its answer is out, which the client may see first.
+    wait_until(|| missing().is_none(), || missing().unwrap_or_default());
     assert_eq!(server.get("/metrics").status, 404, "metrics are on the debug listener only");
 }
 
@@ -140,11 +130,8 @@ fn while_a_check_fails_every_request_is_refused() {
 
     fs::write(&file, "").unwrap();
     let until = |status: u16| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while ask(debug, "/debug/health").status != status {
-            assert!(Instant::now() < deadline, "health does not become {status}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let changed = || ask(debug, "/debug/health").status == status;
+        wait_until(changed, || format!("health does not become {status}"));
     };
     until(503);
     assert_eq!(ask(debug, "/debug/health").json()[file.display().to_string()], "file exists");

@@ -3,9 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use crate::serving_clients::Client;
+use crate::support::patience::wait_until;
 use crate::support::server::Setup;
 use crate::support::tls::{Certificate, connect};
 use crate::support::{Request, Server};
@@ -51,11 +51,8 @@ fn a_new_certificate_is_taken_up_and_a_bad_one_is_not() {
     connect(server.address(), &old.der).send(&Request::get("/v2/")).expect(200);
 
     write_pair(server.directory(), &new);
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while connect(server.address(), &new.der).try_send(&Request::get("/v2/")).is_err() {
-        assert!(Instant::now() < deadline, "the new certificate is not in service:\n{}", server.log());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let in_service = || connect(server.address(), &new.der).try_send(&Request::get("/v2/")).is_ok();
+    wait_until(in_service, || format!("the new certificate is not in service:\n{}", server.log()));
     before.send(&Request::get("/v2/")).expect(200);
 }
 

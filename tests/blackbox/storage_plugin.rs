@@ -38,7 +38,7 @@ fn what_a_component_stored_survives_the_server_and_is_collected() {
     server.delete(&format!("/v2/team/app/manifests/{}", gone.manifest.digest)).expect(202);
     assert!(server.terminate().success());
     let collect = |command: &str| {
-        let output = Command::new(wharf()).arg(command).arg(server.config()).output().unwrap();
+        let output = tools::output(Command::new(wharf()).arg(command).arg(server.config()));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };

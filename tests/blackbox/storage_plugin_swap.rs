@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::support::http::tcp;
+use crate::support::patience::Over;
 use crate::support::plugin::{guest, put, variant};
 use crate::support::{Blob, Image, Request, Server};
 
@@ -118,6 +119,7 @@ fn swaps_of_storage_under_load_lose_no_request() {
     let (done, requests) = (AtomicBool::new(false), AtomicU64::new(0));
     server.swap("storage", &least);
     std::thread::scope(|scope| {
+        let _over = Over(&done);
         for client in 0..16 {
             let (server, done, requests) = (&server, &done, &requests);
             scope.spawn(move || {
@@ -130,7 +132,6 @@ fn swaps_of_storage_under_load_lose_no_request() {
             });
         }
         let swaps = server.keep_swapping("storage", &[full, least]);
-        done.store(true, Relaxed);
         eprintln!("{swaps} swaps, {} requests", requests.load(Relaxed));
         assert!(swaps > 4, "{swaps}");
     });
