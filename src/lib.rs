@@ -14,6 +14,8 @@ pub mod health;
 pub mod http;
 pub mod notify;
 pub mod oci;
+#[cfg(test)]
+mod patience;
 pub mod plugin;
 pub mod redis;
 pub mod registry;

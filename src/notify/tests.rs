@@ -13,6 +13,7 @@ use super::hook::{Delivery, HookError, NotificationHook, Outcome};
 use super::lane::Lane;
 use super::subscription::{Bits, Subscription};
 use super::{Bounds, Notifier, Options, Pace};
+use crate::patience::in_time;
 use crate::telemetry::metrics::{HookMetrics, NotificationMetrics};
 use crate::telemetry::{Level, LogRecord, LogTap};
 
@@ -102,9 +103,9 @@ async fn a_failed_batch_comes_again_whole_and_before_what_is_behind_it() {
         }
         for attempt in 0..3 {
             let expected = batch(&[("a", 1, attempt), ("b", 2, attempt)]);
-            assert_eq!(batches.recv().await.unwrap(), expected);
+            assert_eq!(in_time(batches.recv()).await.unwrap(), expected);
         }
-        assert_eq!(batches.recv().await.unwrap(), batch(&[("c", 3, 0)]));
+        assert_eq!(in_time(batches.recv()).await.unwrap(), batch(&[("c", 3, 0)]));
     }
 }
 
@@ -114,8 +115,8 @@ async fn an_event_to_be_tried_again_keeps_its_place() {
     for name in ["a", "b", "c"] {
         notifier.registry(about(Action::Push, name));
     }
-    assert_eq!(batches.recv().await.unwrap(), batch(&[("a", 1, 0), ("b", 2, 0)]));
-    assert_eq!(batches.recv().await.unwrap(), batch(&[("a", 1, 1), ("c", 3, 0)]));
+    assert_eq!(in_time(batches.recv()).await.unwrap(), batch(&[("a", 1, 0), ("b", 2, 0)]));
+    assert_eq!(in_time(batches.recv()).await.unwrap(), batch(&[("a", 1, 1), ("c", 3, 0)]));
 }
 
 #[tokio::test]
@@ -128,7 +129,7 @@ async fn a_hook_hears_what_it_subscribed_to_and_nothing_else() {
     notifier.server(super::Moment::Started, []);
     notifier.record(record(Level::Fatal, "fatal"));
     notifier.record(record(Level::Panic, "panic"));
-    assert_eq!(batches.recv().await.unwrap(), batch(&[("panic", 1, 0)]));
+    assert_eq!(in_time(batches.recv()).await.unwrap(), batch(&[("panic", 1, 0)]));
 }
 
 #[tokio::test]
@@ -170,7 +171,7 @@ async fn a_hook_that_hangs_holds_up_neither_the_others_nor_the_end() {
     let (notifier, mut batches) = notifier(Vec::new());
     notifier.add(Arc::new(Stuck));
     notifier.registry(about(Action::Push, "a"));
-    assert_eq!(batches.recv().await.unwrap(), batch(&[("a", 1, 0)]));
+    assert_eq!(in_time(batches.recv()).await.unwrap(), batch(&[("a", 1, 0)]));
     assert_eq!(notifier.close(Duration::from_millis(20)).await, 1);
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::config::Period;
 use crate::config::value::Strings;
+use crate::patience::until;
 
 /// What the server does with commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,9 +93,7 @@ async fn ask(redis: &Redis) -> Result<Option<String>, Failure> {
 
 /// Polls until it answers.
 async fn there(redis: &Redis) {
-    while ask(redis).await != Ok(None) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || ask(redis).await == Ok(None)).await;
 }
 
 #[tokio::test]
@@ -128,10 +127,11 @@ async fn one_that_stops_answering_is_waited_for_once() {
 async fn one_that_accepts_and_never_answers_costs_a_request_nothing() {
     let double = Double::start("127.0.0.1:0", Mood::Silent).await;
     let redis = Redis::open(&config(double.address), RedisMetrics::default()).await.unwrap();
-    while double.connections.load(SeqCst) < 3 {
+    let tried_again = async || {
         assert_eq!(ask(&redis).await, Err(Failure::Away));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        double.connections.load(SeqCst) >= 3
+    };
+    until(tried_again).await;
     double.task.abort();
 }
 
@@ -139,9 +139,7 @@ async fn one_that_accepts_and_never_answers_costs_a_request_nothing() {
 async fn a_refused_command_does_not_cost_the_connection() {
     let double = Double::start("127.0.0.1:0", Mood::Refuses).await;
     let redis = Redis::open(&config(double.address), RedisMetrics::default()).await.unwrap();
-    while ask(&redis).await != Err(Failure::Refused) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || ask(&redis).await == Err(Failure::Refused)).await;
     double.mood.send(Mood::Answers).unwrap();
     assert_eq!(ask(&redis).await, Ok(None));
     // An answer of another kind than was asked for is no answer either.
@@ -154,9 +152,7 @@ async fn a_refused_command_does_not_cost_the_connection() {
 async fn one_that_says_that_it_cannot_answer_now_is_away() {
     let double = Double::start("127.0.0.1:0", Mood::Loads).await;
     let redis = Redis::open(&config(double.address), RedisMetrics::default()).await.unwrap();
-    while !redis.is_there() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(async || redis.is_there()).await;
     assert_eq!(ask(&redis).await, Err(Failure::Away));
     assert!(!redis.is_there());
     double.mood.send(Mood::Answers).unwrap();
@@ -169,9 +165,11 @@ async fn an_old_connection_is_replaced_and_nobody_notices() {
     let config = Config { connmaxlifetime: Period::millis(20), ..config(double.address) };
     let redis = Redis::open(&config, RedisMetrics::default()).await.unwrap();
     there(&redis).await;
-    while redis.0.slot.made() < 4 {
+    let replaced = async || {
         assert_eq!(ask(&redis).await, Ok(None));
-    }
+        redis.0.slot.made() >= 4
+    };
+    until(replaced).await;
 }
 
 #[tokio::test]

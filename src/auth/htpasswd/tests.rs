@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::auth::testing::{Request, challenged, granted, pull};
+use crate::patience::until;
 
 fn line(user: &str, password: &str) -> String {
     format!("{user}:{}\n", bcrypt::hash(password, 4).unwrap())
@@ -40,9 +41,7 @@ async fn is_let_in(provider: &Htpasswd, user: &str, password: &str) -> bool {
 
 /// For those whose password is remembered, a change counts after [`FILE_AGE_MAX`].
 async fn is_shut_out_soon(provider: &Htpasswd, user: &str, password: &str) {
-    while is_let_in(provider, user, password).await {
-        tokio::task::yield_now().await;
-    }
+    until(async || !is_let_in(provider, user, password).await).await;
 }
 
 #[tokio::test]

@@ -57,8 +57,6 @@ mod tests {
         let (key, descriptor) = entry(1);
         let brief = MemoryDescriptors::new(0, Duration::from_nanos(1));
         brief.put(&key, &descriptor).await;
-        while brief.get(&key).await.is_some() {
-            tokio::task::yield_now().await;
-        }
+        crate::patience::until(async || brief.get(&key).await.is_none()).await;
     }
 }

@@ -144,6 +144,7 @@ async fn the_catalog_pages_through_nested_names() {
             let page = registry.catalog(last.as_deref(), limit).await.unwrap();
             assert!(!page.repositories.is_empty(), "an empty page");
             all.extend(page.repositories);
+            assert!(all.len() <= expected.len(), "the pages do not end");
             last = all.last().map(ToString::to_string);
             if !page.more {
                 break;

@@ -1,6 +1,7 @@
 //! Uploads: in one piece and in many, by one process and by several, finished, broken off and wrong.
 
 use super::*;
+use crate::patience::in_time;
 use crate::registry::{Error, UploadStatus};
 use crate::storage::{ListRequest, Shape, layout};
 
@@ -129,7 +130,7 @@ async fn one_request_at_a_time_writes_to_an_upload() {
         let slow = BlobBody { stream: endless, bytes_expected: None };
         let (writer, repository_, id_) = (registry.clone(), repository.clone(), id.clone());
         let first = tokio::spawn(async move { writer.append_upload(&repository_, &id_, None, slow).await });
-        begun.await.unwrap();
+        in_time(begun).await.unwrap();
         let busy = registry.append_upload(&repository, &id, None, body(b"x")).await.unwrap_err();
         assert!(matches!(busy, Error::UploadBusy { offset: 0 }), "{busy}");
         assert!(matches!(registry.cancel_upload(&repository, &id).await, Err(Error::UploadBusy { .. })));

@@ -100,9 +100,7 @@ mod tests {
         let key = layout::upload_started_at(&"a".parse().unwrap(), "x");
         for _run in 0..2 {
             storage.put(&key, "2001-01-01T00:00:00Z".into(), WriteOptions::default()).await.unwrap();
-            while storage.stat(&key).await.is_ok() {
-                tokio::time::sleep(soon).await;
-            }
+            crate::patience::until(async || storage.stat(&key).await.is_err()).await;
         }
         task.abort();
     }

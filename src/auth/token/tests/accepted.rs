@@ -3,6 +3,7 @@
 use super::signer::{Authority, RsaSigner, Signer, token};
 use super::*;
 use crate::auth::testing::{catalog, granted, pull, push};
+use crate::patience::until;
 
 #[tokio::test]
 async fn a_key_is_known_by_both_ids_whatever_its_kind() {
@@ -79,9 +80,7 @@ async fn a_key_set_is_read_again_when_it_changes() {
     fs::write(server.dir.path().join("jwks.json"), "{half").unwrap();
     granted(server.ask(&token(&old), &[pull("a")]).await);
     fs::write(server.dir.path().join("jwks.json"), set(&new).to_string()).unwrap();
-    while matches!(server.ask(&token(&new), &[pull("a")]).await, Decision::Challenge { .. }) {
-        tokio::task::yield_now().await;
-    }
+    until(async || !matches!(server.ask(&token(&new), &[pull("a")]).await, Decision::Challenge { .. })).await;
     assert_eq!(server.refusal(&token(&old), &[pull("a")]).await.0, None, "the signature is of another key");
 }
 

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::patience::until;
 
 #[tokio::test]
 async fn a_write_leaves_the_object_and_nothing_else() {
@@ -24,9 +25,7 @@ async fn a_write_leaves_the_object_and_nothing_else() {
     assert_eq!(names, [".wharf", "blobs", "links"]);
     drop(storage);
     // The thread that synchronised last may hold it a moment longer.
-    while std::fs::read_dir(root.join(".wharf/tmp")).unwrap().count() > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(async || std::fs::read_dir(root.join(".wharf/tmp")).unwrap().count() == 0).await;
 }
 
 #[tokio::test]
