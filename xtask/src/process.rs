@@ -94,6 +94,16 @@ pub(crate) fn wait_at_most(child: &mut Child, limit: Duration) -> Result<ExitSta
     }
 }
 
+/// Kills a child that leads a group of its own, and whatever it has started.
+///
+/// # Errors
+/// When nobody can be killed.
+pub(crate) fn kill_group(child: &mut Child) -> Result<()> {
+    run(Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]))?;
+    child.wait()?;
+    Ok(())
+}
+
 /// The end of a program's output, short enough to be part of an error.
 pub(crate) fn last_lines(output: &str) -> String {
     let lines: Vec<&str> = output.trim_end().lines().collect();

@@ -29,14 +29,21 @@
 //!
 //! The server under test is the binary that the same `cargo test` built (`CARGO_BIN_EXE_wharf`).
 
-use crate::process::{cargo, run as run_command, say};
+use crate::process::{cargo, kill_group, run as run_command, say};
 use crate::tools::{self, Toolbox};
 use crate::{guests, lint};
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// How long all the tests may take. They need 8 to 10 minutes on two processors; a run that hangs is to tell who hangs before
+/// CI, which tells nothing, ends it.
+const RUN_TIME_MAX: Duration = Duration::from_secs(40 * 60);
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -48,7 +55,7 @@ pub(crate) struct Args {
 /// Runs the lints and the tests.
 ///
 /// # Errors
-/// When a tool cannot be had, a lint finds something, a test fails, or no test matched the filter.
+/// When a tool cannot be had, a lint finds something, a test fails or does not end, or no test matched the filter.
 pub(crate) fn run(args: &Args) -> Result<()> {
     // Downloads and Go's compiler on one thread, cargo on the other: each leaves the second core idle half of the time.
     let tools = thread::spawn(|| Ok((tools::install()?, guests::build()?)));
@@ -64,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     command.args(args.filter.iter());
     toolbox.equip(&mut command)?;
     command.env(guests::FOLDER_VARIABLE, components);
-    let tally = Tally::of(&mut command)?;
+    let tally = Tally::of(&mut command, RUN_TIME_MAX)?;
     tally.judge()
 }
 
@@ -82,21 +89,40 @@ struct Tally {
     failed: u64,
     ignored: u64,
     failures: Vec<String>,
+    /// Those that said that they take long, and have not ended since.
+    hanging: Vec<String>,
     /// Whether `cargo test` itself exited with 0.
     finished_well: bool,
 }
 
 impl Tally {
     /// Runs `cargo test`, passes its output on, and counts.
-    fn of(command: &mut Command) -> Result<Self> {
-        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo test")?;
+    ///
+    /// # Errors
+    /// When it does not end within `limit`; it has then been killed, with everything that it had started.
+    fn of(command: &mut Command, limit: Duration) -> Result<Self> {
+        let command = command.process_group(0).stdout(Stdio::piped());
+        let mut child = command.spawn().context("cannot start cargo test")?;
         let stdout = child.stdout.take().context("cargo test has no standard output")?;
-        let mut tally = Self::default();
-        for line in BufReader::new(stdout).split(b'\n') {
-            let line = line.context("cannot read what cargo test prints")?;
-            let line = String::from_utf8_lossy(&line);
-            println!("{line}");
-            tally.count(&line);
+        let (sender, lines) = mpsc::channel();
+        // On another thread, because a read waits for as long as nothing is printed.
+        thread::spawn(move || BufReader::new(stdout).split(b'\n').try_for_each(|line| sender.send(line)));
+        let (deadline, mut tally) = (Instant::now() + limit, Self::default());
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match lines.recv_timeout(left) {
+                Ok(line) if !left.is_zero() => {
+                    let line = line.context("cannot read what cargo test prints")?;
+                    let line = String::from_utf8_lossy(&line);
+                    println!("{line}");
+                    tally.count(&line);
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {
+                    kill_group(&mut child)?;
+                    return Err(tally.out_of_time(limit));
+                }
+            }
         }
         tally.finished_well = child.wait()?.success();
         Ok(tally)
@@ -107,9 +133,22 @@ impl Tally {
             self.passed += number_before(result, " passed");
             self.failed += number_before(result, " failed");
             self.ignored += number_before(result, " ignored");
-        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
-            self.failures.push(name.to_owned());
+        } else if let Some(test) = line.strip_prefix("test ") {
+            if let Some(name) = test.strip_suffix(" has been running for over 60 seconds") {
+                self.hanging.push(name.to_owned());
+            } else if let Some((name, outcome)) = test.rsplit_once(" ... ") {
+                self.hanging.retain(|hanging| hanging != name);
+                self.failures.extend((outcome == "FAILED").then(|| name.to_owned()));
+            }
         }
+    }
+
+    fn out_of_time(&self, limit: Duration) -> anyhow::Error {
+        let names = match &self.hanging[..] {
+            [] => "none that had run for a minute".to_owned(),
+            names => names.join(", "),
+        };
+        anyhow!("the tests were not done after {} s and have been killed; still running: {names}", limit.as_secs())
     }
 
     fn judge(&self) -> Result<()> {
@@ -143,6 +182,9 @@ mod tests {
         for line in [
             "test oci::digest::tests::parses ... ok",
             "test a_pull_is_whole ... FAILED",
+            "test slow has been running for over 60 seconds",
+            "test endless has been running for over 60 seconds",
+            "test slow ... ok",
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
             "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 2.50s",
         ] {
@@ -153,10 +195,20 @@ mod tests {
             failed: 1,
             ignored: 1,
             failures: vec!["a_pull_is_whole".to_owned()],
+            hanging: vec!["endless".to_owned()],
             finished_well: false,
         };
         assert_eq!(tally, expected);
         assert!(tally.judge().is_err());
+    }
+
+    /// The second `sleep` holds the pipe, and is nobody's child when its parent is killed alone.
+    #[test]
+    fn a_run_that_does_not_end_is_killed_and_tells_what_hangs() {
+        let script = "echo 'test endless has been running for over 60 seconds'; sleep 600 & sleep 600";
+        let run = Tally::of(Command::new("sh").args(["-c", script]), Duration::from_millis(500));
+        let error = run.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.ends_with("still running: endless"), "{error}");
     }
 
     #[test]
