@@ -102,7 +102,7 @@ impl Transfer {
 
     /// The next bytes of the stream that was handed over, at most `bytes_max`; none at its end.
     pub(super) async fn take(&mut self, bytes_max: usize) -> Result<Bytes> {
-        let Some(Stream::In(stream)) = &self.stream else { return Ok(Bytes::new()) };
+        let Some(Stream::In(stream)) = &self.stream else { return Err(self.call.over()) };
         let found = self.open.as_mut().and_then(|(session, _)| session.stream(stream));
         let (time, stream) = found.ok_or_else(|| self.call.over())?;
         let taken = timeout(time, stream.blocking_read(bytes_max)).await;
@@ -115,17 +115,15 @@ impl Transfer {
     /// Writes all of `bytes` to the stream that was handed over.
     pub(super) async fn give(&mut self, mut bytes: Bytes) -> Result<()> {
         while !bytes.is_empty() {
-            let given = self.when_ready(|stream, room| stream.write(bytes.split_to(room.min(bytes.len())))).await?;
-            debug_assert!(given, "only called with a stream");
+            self.when_ready(|stream, room| stream.write(bytes.split_to(room.min(bytes.len())))).await?;
         }
         Ok(())
     }
 
     /// Waits until everything was written that was given, and drops the stream.
     pub(super) async fn flush(&mut self) -> Result<()> {
-        if self.when_ready(|stream, _| stream.flush()).await? {
-            self.when_ready(|_, _| Ok(())).await?;
-        }
+        self.when_ready(|stream, _| stream.flush()).await?;
+        self.when_ready(|_, _| Ok(())).await?;
         self.drop_stream().await;
         Ok(())
     }
@@ -137,17 +135,17 @@ impl Transfer {
         }
     }
 
-    /// Waits until the stream takes bytes, and works with it; false if there is none.
+    /// Waits until the stream takes bytes, and works with it.
     async fn when_ready(
         &mut self,
         work: impl FnOnce(&mut DynOutputStream, usize) -> std::result::Result<(), StreamError>,
-    ) -> Result<bool> {
-        let Some(Stream::Out(stream)) = &self.stream else { return Ok(false) };
+    ) -> Result<()> {
+        let Some(Stream::Out(stream)) = &self.stream else { return Err(self.call.over()) };
         let found = self.open.as_mut().and_then(|(session, _)| session.stream(stream));
         let (time, stream) = found.ok_or_else(|| self.call.over())?;
         let ready = timeout(time, stream.write_ready()).await;
         let done = ready.map(|ready| ready.and_then(|room| work(stream, room)));
-        self.passed(time, done).await.map(|()| true)
+        self.passed(time, done).await
     }
 
     /// What came of working with the stream. After an error the transfer is over.

@@ -93,3 +93,26 @@ impl Drop for Transfer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::storage::StorageKey;
+
+    /// Giving went round for ever, and never let another task have the thread.
+    #[tokio::test]
+    async fn what_is_given_to_a_transfer_that_is_over_is_refused() {
+        let call = Call::new("p", "write", &StorageKey::parse("a").unwrap());
+        let mut over = Transfer { call, open: None, stream: None, resources_before: 0 };
+        let refused = [
+            over.give(Bytes::from_static(b"bytes")).await.unwrap_err(),
+            over.flush().await.unwrap_err(),
+            over.take(1).await.unwrap_err(),
+        ];
+        for error in refused {
+            assert!(error.to_string().contains("used after it had failed"), "{error}");
+        }
+    }
+}
