@@ -352,15 +352,20 @@ impl Connection {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut buffer = vec![0; 64 * 1024];
-        match self.stream.read(&mut buffer) {
-            Ok(count) => {
-                self.received.extend_from_slice(&buffer[..count]);
-                Ok(count)
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(count) => {
+                    self.received.extend_from_slice(&buffer[..count]);
+                    return Ok(count);
+                }
+                // A socket with a timeout says so when the machine has stopped this process and lets it go on.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let hangs = format!("the server hangs: no byte within {PATIENCE:?}");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, hangs));
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err(io::Error::new(io::ErrorKind::TimedOut, format!("the server hangs: no byte within {PATIENCE:?}")))
-            }
-            Err(error) => Err(error),
         }
     }
 }
