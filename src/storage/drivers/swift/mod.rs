@@ -4,6 +4,7 @@
 
 mod api;
 mod begun;
+mod identity;
 mod large;
 mod login;
 mod session;
