@@ -155,6 +155,29 @@ fn s3_keys_are_renewed_before_they_end() {
     no_secret_is_logged(&server, &service, &[]);
 }
 
+/// Revokes what the service has given, and waits until nobody notices any more.
+#[track_caller]
+fn keys_that_are_revoked_are_fetched_anew(server: &Server, service: &TokenService) {
+    assert_eq!(service.given(), 1);
+    service.revoke();
+    // Keys that have only just been fetched are kept for some seconds: new ones would hardly be better.
+    wait_until(|| server.get("/v2/library/app/tags/list").status == 200, || server.log());
+    assert_eq!(service.given(), 2);
+    let image = Image::oci(7080);
+    server.push_image("library/app", "v2", &image);
+    server.check_image("library/app", "v2", &image);
+    assert_eq!(service.given(), 2);
+}
+
+#[test]
+fn s3_keys_that_are_revoked_before_their_end_are_fetched_anew() {
+    let store = Store::of(Kind::Minio);
+    let service = container(&store, HOUR);
+    let (_proxy, setup) = scene(&store, &service, "x-amz-security-token");
+    let server = serves(setup.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &service.url("/role")));
+    keys_that_are_revoked_are_fetched_anew(&server, &service);
+}
+
 #[test]
 fn a_token_service_that_is_down_is_told_and_comes_back() {
     let store = Store::of(Kind::Minio);
@@ -238,6 +261,7 @@ fn oss_keys_come_for_a_web_identity() {
     assert_eq!(asked.len(), 1);
     assert!(asked[0].line.contains("Action=AssumeRoleWithOIDC") && asked[0].line.contains("OIDCToken=who-i-am"));
     no_secret_is_logged(&server, &service, &["who-i-am"]);
+    keys_that_are_revoked_are_fetched_anew(&server, &service);
 }
 
 #[test]

@@ -113,6 +113,11 @@ impl TokenService {
         self.state().given.iter().map(|given| given.token.clone()).collect()
     }
 
+    /// From now on nothing that it has given so far is good, whenever that was to end.
+    pub fn revoke(&self) {
+        self.state().given.iter_mut().for_each(|given| given.ends = SystemTime::UNIX_EPOCH);
+    }
+
     /// Whether it has given this one, and it is still good.
     pub fn is_good(&self, token: &str) -> bool {
         let now = SystemTime::now();

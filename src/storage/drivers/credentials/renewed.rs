@@ -66,9 +66,11 @@ impl<K: Perishable> Renewed<K> {
         }
     }
 
-    /// Throws the credential away, because a service has refused it. Tells whether another one may be better.
+    /// Throws the credential away, because a service has refused it. Tells whether another one may be better: one that has no
+    /// end was given by the configuration, and would be the same.
     pub(in super::super) fn forget(&self) -> bool {
-        let old = self.held.load_full().filter(|held| held.fetched.elapsed() >= FORGOTTEN_AFTER);
+        let held = self.held.load_full();
+        let old = held.filter(|held| held.times.is_some() && held.fetched.elapsed() >= FORGOTTEN_AFTER);
         if let Some(old) = &old {
             // Another request may have renewed it already; what that one fetched stays.
             self.held.compare_and_swap(old, None);

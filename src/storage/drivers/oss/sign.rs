@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use http::header::{DATE, HOST};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Uri};
+use http::{Request, StatusCode, Uri};
 use reqsign_aliyun_oss::{
     AssumeRoleWithOidcCredentialProvider, Credential, CredentialsUriCredentialProvider, DefaultCredentialProvider,
     EcsRamRoleCredentialProvider, RequestSigner, SigningVersion, StaticCredentialProvider,
@@ -99,6 +99,11 @@ impl Authorize for OssSigner {
                 self.send_to_endpoint(request, "")
             }
         }
+    }
+
+    /// Keys may be revoked before their end.
+    async fn again(&self, _: &Parts, status: StatusCode) -> bool {
+        matches!(status.as_u16(), 401 | 403) && self.keys.forget()
     }
 }
 

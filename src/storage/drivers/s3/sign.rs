@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use ::opendal::{Error, ErrorKind, Result};
 use async_trait::async_trait;
-use http::Request;
 use http::header::HOST;
 use http::request::Parts;
+use http::{Request, StatusCode};
 use reqsign_aws_v4::{
     AssumeRoleWithWebIdentityCredentialProvider, Credential, ECSCredentialProvider, EnvCredentialProvider,
     IMDSv2CredentialProvider, ProfileCredentialProvider, RequestSigner, StaticCredentialProvider,
@@ -82,6 +82,11 @@ fn token_service() -> Option<Elsewhere> {
 impl Authorize for S3Signer {
     async fn authorize(&self, request: &mut Parts) -> Result<()> {
         self.sign(request, None).await
+    }
+
+    /// Keys may be revoked before their end; stores say that in several ways.
+    async fn again(&self, _: &Parts, status: StatusCode) -> bool {
+        matches!(status.as_u16(), 400 | 401 | 403) && self.keys.forget()
     }
 }
 
