@@ -60,7 +60,11 @@ impl FromStr for Network {
                 "{text:?} has bits set behind its prefix of /{prefix}; write the block's first address"
             ));
         }
-        Ok(Self { first: address, prefix })
+        // As with single addresses: a block of IPv4 addresses mapped into IPv6 is one of IPv4 addresses.
+        Ok(match (address.to_canonical(), prefix.checked_sub(MAPPED_BITS)) {
+            (first @ IpAddr::V4(_), Some(prefix)) if address.is_ipv6() => Self { first, prefix },
+            _ => Self { first: address, prefix },
+        })
     }
 }
 
@@ -72,6 +76,9 @@ impl fmt::Display for Network {
         }
     }
 }
+
+/// What stands before an IPv4 address that is mapped into IPv6 (`::ffff:0:0/96`, RFC 4291, 2.5.5.2).
+const MAPPED_BITS: u8 = 96;
 
 fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
@@ -105,6 +112,8 @@ mod tests {
         assert!(block.contains("::ffff:10.0.0.1".parse().unwrap()));
         assert!(!block.contains("11.0.0.0".parse().unwrap()));
         assert!(!block.contains("::".parse().unwrap()));
+        let mapped: Network = "::ffff:10.0.0.0/104".parse().unwrap();
+        assert!(mapped == block && mapped.contains("10.255.0.1".parse().unwrap()));
         let all: Network = "::/0".parse().unwrap();
         assert!(all.contains("fd00::1".parse().unwrap()) && !all.contains("1.2.3.4".parse().unwrap()));
         for text in ["10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/+8", "::/129", "localhost", "", "10/8"] {
