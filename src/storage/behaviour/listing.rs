@@ -21,7 +21,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "a subtree comes in the order of its keys", promised: always, run: |bench| Box::pin(subtree(bench)) },
     Case { name: "a listing shows sizes", promised: always, run: |bench| Box::pin(sizes(bench)) },
     Case { name: "a listing shows each change at once", promised: always, run: |bench| Box::pin(changes(bench)) },
-    Case { name: "ten thousand keys list in pages", promised: always, run: |bench| Box::pin(many(bench)) },
+    Case { name: "a listing of many keys comes in pages", promised: always, run: |bench| Box::pin(many(bench)) },
 ];
 
 /// Names that sort otherwise as names than as the beginnings of keys, and some that lie deep.
