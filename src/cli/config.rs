@@ -41,7 +41,7 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
                 for warning in &loaded.warnings {
                     eprintln!("warning: {warning}");
                 }
-                super::print(&format!("{}: no mistakes\n", loaded.source))
+                crate::cli::output::print(&format!("{}: no mistakes\n", loaded.source))
             }
             Err(code) => code,
         },
@@ -49,7 +49,7 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
             Ok(loaded) => show(&loaded),
             Err(code) => code,
         },
-        Command::Schema => super::print(&format!("{:#}\n", json_schema())),
+        Command::Schema => crate::cli::output::print(&format!("{:#}\n", json_schema())),
     }
 }
 
@@ -58,7 +58,7 @@ fn show(loaded: &Loaded) -> ExitCode {
         eprintln!("warning: {warning}");
     }
     match to_toml(&loaded.config) {
-        Ok(text) => super::print(&format!("# {}\n{text}", loaded.source)),
+        Ok(text) => crate::cli::output::print(&format!("# {}\n{text}", loaded.source)),
         Err(sentence) => {
             eprintln!("error: {sentence}");
             ExitCode::FAILURE

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args};
 
+use super::output::{Lines, warn};
 use super::serve::hooks;
-use super::upkeep::{self, Lines};
+use super::upkeep;
 use crate::config::{Loaded, Period};
 use crate::registry::gc::{GcEvent, GcOptions};
 
@@ -40,7 +41,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
     upkeep::run(loaded, !options.dry_run, async move |registry| {
         let mut lines = Lines::new();
         let mut report = |event: GcEvent<'_>| match event {
-            GcEvent::Warning { .. } => upkeep::warn(event),
+            GcEvent::Warning { .. } => warn(event),
             _ if quiet => {}
             _ => lines.print(event),
         };
@@ -51,7 +52,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
                 if !options.dry_run
                     && let Err(error) = hooks::tell_collected(&loaded.config, &outcome).await
                 {
-                    upkeep::warn(format_args!("notification hooks were not told of the collection: {error}"));
+                    warn(format_args!("notification hooks were not told of the collection: {error}"));
                 }
                 Ok(ExitCode::SUCCESS)
             }

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod garbage_collect;
+mod output;
 pub mod plugin;
 pub mod purge_uploads;
 pub mod serve;
@@ -10,7 +11,6 @@ mod upkeep;
 pub mod verify;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,18 +98,6 @@ fn called_as(program: Option<&OsString>) -> Name {
 
 fn is_configuration_file(argument: &Path) -> bool {
     argument.extension().is_some_and(|extension| ["yml", "yaml", "toml"].iter().any(|known| extension == *known))
-}
-
-/// Writes to standard output. A reader that has seen enough (`wharf config show | head`) is no failure.
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: standard output can't be written: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use super::upkeep::{self, Lines};
+use super::output::{Lines, warn};
+use super::upkeep;
 use crate::config::{Loaded, Period};
 use crate::registry::uploads::{PurgedUpload, UnfinishedOutcome};
 
@@ -31,7 +32,7 @@ pub(super) fn run(loaded: &Loaded, arguments: &Arguments) -> ExitCode {
         let mut lines = Lines::new();
         let mut report = |upload: &PurgedUpload<'_>| {
             if let Some(error) = upload.failed {
-                return upkeep::warn(format_args!("{}: upload {}: {error}", upload.repository, upload.id));
+                return warn(format_args!("{}: upload {}: {error}", upload.repository, upload.id));
             }
             let began = upload.started.map_or_else(|| "unknown".to_owned(), shown);
             lines.print(format_args!("{}: upload {} began {began}", upload.repository, upload.id));

@@ -1,25 +1,20 @@
-//! `wharf storage check`, and how an object store is opened: tried out first, so that what is wrong is told at start.
+//! `wharf storage check`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 
+use super::Name;
 use super::config::load_or_explain;
-use super::serve::parts;
-use super::{Name, print};
+use super::output::print;
+use super::serve::storage::{self, Access};
 use crate::config::Config;
-use crate::config::storage::Driver;
 use crate::plugin::Host;
 use crate::storage::drivers::Store;
-use crate::storage::probe::{self, Depth, Findings, Outcome};
+use crate::storage::probe::{self, Depth, Findings};
 use crate::storage::{Storage, StorageKey, behaviour};
 use crate::telemetry::metrics::{Metrics, StoreRequests};
-
-/// For how long a store that does not answer yet is waited for: it may be starting beside this server.
-const WAIT_MAX: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// What can be done with the storage.
 #[derive(Debug, Subcommand)]
@@ -71,7 +66,7 @@ async fn check(config: &Config, thorough: bool) -> Result<(bool, String), String
         }
         None => {
             let host = Host::new(&config.plugins, Metrics::new().plugins());
-            let opened = parts::storage(config, &host, Access::ReadWrite, None).await;
+            let opened = storage::open(config, &host, Access::ReadWrite, None).await;
             let (storage, place) = opened.map_err(|error| error.to_string())?;
             let findings = probe::probe(&storage, Depth::Full, &|error| error.into(), None).await;
             (storage, place, findings)
@@ -102,55 +97,4 @@ fn table(place: &str, findings: &Findings) -> String {
         None => "\nThis storage can hold a registry.\n",
     };
     text + end
-}
-
-/// What a command does with the data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// It must be able to write, and is told what the store can do beyond that.
-    ReadWrite,
-    /// It looks first, and perhaps deletes then: nothing is written to find out.
-    Careful,
-}
-
-/// Opens an object store; `None` for the drivers that are none. Requests are counted for `metrics`.
-pub(super) async fn open(
-    config: &Config,
-    driver: Driver<'_>,
-    access: Access,
-    metrics: Option<&Metrics>,
-) -> Option<Result<(Arc<dyn Storage>, String), String>> {
-    let requests = StoreRequests::new(driver.name());
-    let store = Store::of(driver, &config.storage.requests, &requests)?;
-    if let Some(metrics) = metrics {
-        metrics.add(requests);
-    }
-    match store {
-        Ok(store) => {
-            let store = store.with_part_memory(config.storage.uploads.part_memory_bytes_max.get());
-            Some(try_out(config, &store, access).await)
-        }
-        Err(error) => Some(Err(error.to_string())),
-    }
-}
-
-async fn try_out(config: &Config, store: &Store, access: Access) -> Result<(Arc<dyn Storage>, String), String> {
-    let careful = access == Access::Careful || config.storage.maintenance.readonly.enabled;
-    let depth = if careful { Depth::ReadOnly } else { Depth::Start };
-    let started = Instant::now();
-    let findings = loop {
-        let findings = store.probe(depth, !config.storage.redirect.disable).await;
-        match findings.failure() {
-            Some(step) if step.may_pass && started.elapsed() < WAIT_MAX => {
-                tracing::warn!("waiting for the store: {}", step.note);
-                tokio::time::sleep(PAUSE).await;
-            }
-            Some(step) => return Err(format!("{} (at the step {:?} of the check at start)", step.note, step.name)),
-            None => break findings,
-        }
-    };
-    for step in findings.steps.iter().filter(|step| step.outcome == Outcome::Missing) {
-        tracing::info!("the store has no {}: {}", step.name, step.note);
-    }
-    Ok((store.storage(&findings), store.place().to_owned()))
 }

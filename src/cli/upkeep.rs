@@ -1,12 +1,11 @@
 //! What the commands share that work on the data without serving it.
 
-use std::fmt::Display;
-use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::output::warn;
+use super::serve::storage::{self, Access};
 use super::serve::{descriptors, parts};
-use super::storage::Access;
 use crate::config::Loaded;
 use crate::config::storage::Driver;
 use crate::plugin::Host;
@@ -36,13 +35,13 @@ where
 
 async fn open(loaded: &Loaded, deletes: bool) -> Result<Arc<Registry>, String> {
     let options = parts::registry_options(&loaded.config).map_err(|error| error.to_string())?;
-    let registry = Registry::new(storage(loaded).await?, options);
+    let registry = Registry::new(data(loaded).await?, options);
     let registry = if deletes { descriptors::forgetting(&loaded.config, registry).await? } else { registry };
     Ok(Arc::new(registry))
 }
 
 /// The storage, without making a directory that is not there: in one there is nothing to work on.
-async fn storage(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
+async fn data(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
     if let Some(Driver::Filesystem(filesystem)) = loaded.config.storage.driver()
         && matches!(filesystem.rootdirectory.try_exists(), Ok(false))
     {
@@ -50,44 +49,6 @@ async fn storage(loaded: &Loaded) -> Result<Arc<dyn Storage>, String> {
         return Ok(Arc::new(MemoryStorage::new()));
     }
     let host = Host::new(&loaded.config.plugins, Metrics::new().plugins());
-    let opened = parts::storage(&loaded.config, &host, Access::Careful, None).await;
+    let opened = storage::open(&loaded.config, &host, Access::Careful, None).await;
     opened.map(|(storage, _)| storage).map_err(|error| error.to_string())
-}
-
-/// Says something that is not output.
-pub(super) fn warn(warning: impl Display) {
-    eprintln!("warning: {warning}");
-}
-
-/// Standard output, line by line where somebody watches. Work on the data goes on when nobody reads it any more.
-pub(super) struct Lines {
-    out: Box<dyn Write + Send>,
-    failed: Option<io::Error>,
-}
-
-impl Lines {
-    pub(super) fn new() -> Self {
-        let stdout = io::stdout();
-        let out: Box<dyn Write + Send> =
-            if stdout.is_terminal() { Box::new(stdout) } else { Box::new(BufWriter::new(stdout)) };
-        Self { out, failed: None }
-    }
-
-    /// Prints a line.
-    pub(super) fn print(&mut self, line: impl Display) {
-        if self.failed.is_none() {
-            self.failed = writeln!(self.out, "{line}").err();
-        }
-    }
-
-    /// Makes everything visible. A reader that has seen enough is no failure; a full disk is.
-    pub(super) fn finish(mut self) -> Result<(), String> {
-        let flushed = self.out.flush().err();
-        match self.failed.or(flushed) {
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Err(format!("standard output can't be written: {error}"))
-            }
-            _ => Ok(()),
-        }
-    }
 }

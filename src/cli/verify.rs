@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::upkeep::{self, Lines};
+use super::output::Lines;
+use super::upkeep;
 use crate::config::Loaded;
 use crate::registry::verify::VerifyEvent;
 

@@ -61,7 +61,7 @@ pub(super) fn run(command: Command, name: Name) -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
     };
     match outcome {
-        Ok(text) => super::print(&text),
+        Ok(text) => crate::cli::output::print(&text),
         Err(Failure::Said(sentence)) => {
             eprintln!("error: {sentence}");
             ExitCode::FAILURE

@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<String, Failure> {
     if report.passed() {
         return Ok(text + "\n");
     }
-    super::super::print(&(text + "\n"));
+    crate::cli::output::print(&(text + "\n"));
     let failed = report.cases.iter().filter_map(|case| match &case.verdict {
         Verdict::Failed(seen) => Some(seen.as_str()),
         _ => None,

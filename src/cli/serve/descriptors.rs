@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::StartError;
-use crate::cli::upkeep;
+use crate::cli::output::warn;
 use crate::config::Config;
 use crate::config::storage::BlobDescriptorCache;
 use crate::redis::Redis;
@@ -75,7 +75,7 @@ pub(in crate::cli) async fn forgetting(config: &Config, registry: Registry) -> R
     let redis = Redis::open(&config.redis, RedisMetrics::default()).await.map_err(|error| error.to_string())?;
     if !redis.wait().await {
         let place = redis.place();
-        upkeep::warn(format_args!(
+        warn(format_args!(
             "Redis at {place} is not there: what is deleted now will be remembered in it; a distribution that shares it believes \
              that, so flush it afterwards (FLUSHDB)"
         ));

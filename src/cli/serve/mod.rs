@@ -7,6 +7,7 @@ mod notify;
 pub(super) mod parts;
 mod plugins;
 mod process;
+pub(super) mod storage;
 
 use std::process::ExitCode;
 use std::sync::Arc;

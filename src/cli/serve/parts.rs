@@ -7,6 +7,7 @@ use axum::Router;
 use http::{HeaderName, HeaderValue};
 use regex::RegexSet;
 
+use super::storage::{self, Access};
 use super::{StartError, descriptors};
 use crate::auth::AuthProvider;
 use crate::auth::htpasswd::{self, Htpasswd};
@@ -14,10 +15,8 @@ use crate::auth::none::Open;
 use crate::auth::rules::{AccessRules, Rule};
 use crate::auth::silly::{self, Silly};
 use crate::auth::token::{self, Token};
-use crate::cli::storage::{self as object_store, Access};
 use crate::config::Config;
 use crate::config::auth::{AccessRule, Provider, Token as TokenConfig};
-use crate::config::storage::Driver;
 use crate::config::validation::{Platforms, Validation};
 use crate::config::value::Network;
 use crate::http::RequestInfo;
@@ -26,12 +25,9 @@ use crate::notify::Notifier;
 use crate::oci::descriptor::Platform;
 use crate::plugin::Host;
 use crate::plugin::auth::{AuthWorld, Connection, PluginAuth};
-use crate::plugin::storage::PluginStorage;
 use crate::registry::manifests::IndexChildren;
 use crate::registry::{ManifestRules, Registry, RegistryOptions};
 use crate::storage::Storage;
-use crate::storage::local::{LocalOptions, LocalStorage};
-use crate::storage::memory::MemoryStorage;
 use crate::storage::metered::Metered;
 use crate::telemetry::metrics::Metrics;
 
@@ -55,7 +51,7 @@ impl Parts {
         notifier: &Arc<Notifier>,
         host: &Host,
     ) -> Result<Self, StartError> {
-        let (storage, storage_place) = storage(config, host, Access::ReadWrite, Some(metrics)).await?;
+        let (storage, storage_place) = storage::open(config, host, Access::ReadWrite, Some(metrics)).await?;
         // One more call per operation, so only for those who look at it.
         let storage = if config.http.debug.prometheus.enabled {
             let measured = metrics.storage(storage.name());
@@ -78,53 +74,6 @@ impl Parts {
         let api = Api::new(Arc::clone(&registry), auth, secret, api_options(config)?);
         let router = api::router(Arc::new(api.notifying(Arc::clone(notifier)))).merge(served);
         Ok(Self { storage, registry, storage_place, auth_kind, cache_kind, router })
-    }
-}
-
-/// Opens the storage; with it, where the data lies, for people.
-pub(in crate::cli) async fn storage(
-    config: &Config,
-    host: &Host,
-    access: Access,
-    metrics: Option<&Metrics>,
-) -> Result<(Arc<dyn Storage>, String), StartError> {
-    let Some(plugin) = &config.storage.plugin else { return native_storage(config, access, metrics).await };
-    let (below, place) = match config.storage.native() {
-        None => (None, String::new()),
-        Some(_) => {
-            let (below, place) = native_storage(config, access, metrics).await?;
-            (Some(below), format!(", before {place}"))
-        }
-    };
-    let name = config.plugin_name("storage.plugin");
-    let storage = PluginStorage::open(host, &name, plugin, below).await.map_err(StartError::from)?;
-    Ok((Arc::new(storage), format!("the plugin {name}{place}")))
-}
-
-/// Opens a backend of the server's own.
-async fn native_storage(
-    config: &Config,
-    access: Access,
-    metrics: Option<&Metrics>,
-) -> Result<(Arc<dyn Storage>, String), StartError> {
-    match config.storage.native() {
-        Some(Driver::Filesystem(filesystem)) => {
-            let root = filesystem.rootdirectory.clone();
-            let shown = std::path::absolute(&root).unwrap_or_else(|_| root.clone()).display().to_string();
-            let storage = LocalStorage::open(root, &LocalOptions::default()).map_err(|error| {
-                let mend = "let this user write there, or set storage.filesystem.rootdirectory to another directory";
-                StartError(format!("the storage directory {shown} cannot be used: {error}; {mend}"))
-            })?;
-            Ok((Arc::new(storage), format!("the directory {shown}")))
-        }
-        Some(Driver::InMemory(_)) => {
-            Ok((Arc::new(MemoryStorage::new()), "memory; everything is lost when this server ends".to_owned()))
-        }
-        Some(driver) => match object_store::open(config, driver, access, metrics).await {
-            Some(opened) => opened.map_err(StartError),
-            None => Err(StartError(format!("storage.{} is not active yet in this version", driver.name()))),
-        },
-        None => Err(StartError("no storage is configured; name one, such as storage.filesystem".to_owned())),
     }
 }
 
