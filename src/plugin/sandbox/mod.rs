@@ -13,6 +13,7 @@
 //! | [`files`] | `wasi:filesystem`: which of an instance's streams are files |
 //! | [`keyvalue`], `config_store`, `logging` | `wasi:keyvalue`, `wasi:config` and `wasi:logging` |
 //! | `watched` | streams that tell somebody of the bytes that pass |
+//! | `limiter` | memory and tables |
 //! | `meter`, `quota`, `refusals` | bytes and connections, counted; and telling the operator what was refused |
 
 pub mod address;
@@ -22,6 +23,7 @@ mod dial;
 pub mod files;
 mod http;
 pub mod keyvalue;
+mod limiter;
 mod logging;
 mod meter;
 pub mod permissions;
@@ -48,12 +50,12 @@ use wharf_bindings::host::wasi::keyvalue::{atomics, store as keyvalue_store};
 use wharf_bindings::host::wasi::logging::logging as logging_bindings;
 
 pub use keyvalue::Namespaces;
+pub use limiter::{Limiter, Passed};
 pub use permissions::Permissions;
 pub use plan::{Difference, Plan, Side};
 
 use self::files::FileStreams;
 use self::http::Hooks;
-use crate::plugin::instance::Limiter;
 use crate::telemetry::RequestId;
 use crate::telemetry::metrics::PluginMetrics;
 use logging::Console;

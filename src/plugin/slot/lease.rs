@@ -10,7 +10,7 @@ use wasmtime::Store;
 use super::{Slot, Version};
 use crate::plugin::error::{Fault, PluginError};
 use crate::plugin::instance::{self, Instance};
-use crate::plugin::sandbox::Sandbox;
+use crate::plugin::sandbox::{Passed, Sandbox};
 use crate::plugin::world::World;
 
 /// An instance that one caller has for itself until this is dropped. It keeps its version alive, so what began on a version ends
@@ -61,7 +61,7 @@ pub struct Call<'a, W: World> {
     slot: &'a Slot<W>,
     version: &'a Version<W>,
     state: &'a mut State,
-    passed: Arc<instance::Passed>,
+    passed: Arc<Passed>,
     weight: Weight,
 }
 

@@ -12,7 +12,7 @@
 //! | [`world`], [`exports`] | what a storage component is, for the host |
 //! | [`session`], [`transfer`] | an instance for one call; an instance kept by a reader or a writer |
 //! | [`reader`], [`writer`], [`whole`] | objects in pieces and in one |
-//! | [`passing`] | bytes that pass a component by, in streams that it hands over |
+//! | [`stream`], [`passing`] | streams that a component hands over, and the bytes that pass it by in them |
 //! | [`list`] | listings, checked; children where the component lists only subtrees |
 //! | [`commit`], [`compose`] | several changes at once; copies, assemblies, deletes |
 //! | [`layer`] | the other side: what a component that stands before another backend sees of it |
@@ -27,6 +27,7 @@ mod list;
 mod passing;
 mod reader;
 mod session;
+mod stream;
 mod transfer;
 mod whole;
 mod world;

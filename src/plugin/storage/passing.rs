@@ -10,38 +10,15 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use wasmtime::component::Resource;
 use wasmtime_wasi::WasiView as _;
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, StreamError};
+use wasmtime_wasi::p2::{DynOutputStream, StreamError};
 
 use super::errors::Call;
 use super::session::Session;
+use super::stream::Stream;
 use super::transfer::{Transfer, step};
 use crate::storage::{ErrorKind, FileSlice, Result, StorageError};
 
-/// A stream that a component has handed over, in its instance's table.
-pub(super) enum Stream {
-    In(Resource<DynInputStream>),
-    Out(Resource<DynOutputStream>),
-}
-
 impl Session {
-    /// Drops a stream, which must go before the reader or writer that it came from.
-    pub(super) async fn drop_stream(&mut self, stream: Stream) {
-        let Some(sandbox) = self.sandbox() else { return };
-        let table = sandbox.ctx().table;
-        match stream {
-            Stream::In(stream) => {
-                if let Ok(mut stream) = table.delete(stream) {
-                    stream.cancel().await;
-                }
-            }
-            Stream::Out(stream) => {
-                if let Ok(mut stream) = table.delete(stream) {
-                    stream.cancel().await;
-                }
-            }
-        }
-    }
-
     /// A stream, for one call of the host's, and how long that may take; none after a call that failed.
     fn stream<T: 'static>(&mut self, stream: &Resource<T>) -> Option<(Duration, &mut T)> {
         let time = self.call_time_max();

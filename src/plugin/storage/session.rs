@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
+use wasmtime_wasi::WasiView as _;
 use wharf_bindings::storage::wharf::storage::types as wit;
 
 use super::PluginStorage;
 use super::errors::Call;
 use super::exports::Exports;
-use super::passing::Stream;
+use super::stream::Stream;
 use super::world::{Found, StorageWorld};
 use crate::plugin::error::{Fault, PluginError};
 use crate::plugin::sandbox::Sandbox;
@@ -167,6 +168,13 @@ impl Session {
     /// What the instance reaches and holds, between calls; none after a call that failed.
     pub(super) fn sandbox(&mut self) -> Option<&mut Sandbox> {
         self.lease.store().map(|store| store.data_mut())
+    }
+
+    /// Drops a stream, unless it went with the instance.
+    pub(super) async fn drop_stream(&mut self, stream: Stream) {
+        if let Some(sandbox) = self.sandbox() {
+            stream.drop_from(sandbox.ctx().table).await;
+        }
     }
 
     /// Drops a resource in the component, after the stream that it handed over for it, and gives the instance back,

@@ -3,8 +3,8 @@
 use wasmtime::component::ResourceAny;
 
 use super::errors::Call;
-use super::passing::Stream;
 use super::session::{Failure, Session};
+use super::stream::Stream;
 use crate::storage::Result;
 
 /// Ends when it is told to, after an error, or when it is dropped; the resource is dropped in the component each time, which

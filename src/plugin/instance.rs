@@ -1,7 +1,5 @@
 //! One instance of a component: its store, its exports, and how a call of it ends.
 
-mod limiter;
-
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +8,9 @@ use tokio::time::timeout;
 use wasmtime::component::InstancePre;
 use wasmtime::{Store, Trap};
 
-pub use limiter::{Limiter, Passed};
-
 use super::engine::Runtime;
 use super::error::{Fault, InitError, LoadError};
-use super::sandbox::Sandbox;
+use super::sandbox::{Passed, Sandbox};
 use super::world::World;
 use crate::config::plugin::PluginLimits;
 
