@@ -4,14 +4,12 @@ use futures_util::TryStreamExt as _;
 
 use super::BlobBody;
 use super::ingest::{Head, head};
+use super::running::SMALL_BLOB_BYTES_MAX;
 use super::session::Session;
 use crate::oci::{Algorithm, Digest, Hasher};
 use crate::registry::blobs::{Blob, BlobSource};
 use crate::registry::{Error, Result};
 use crate::storage::ByteRange;
-
-/// A blob up to this size that arrives in one request is held in memory and written in one go, without being staged.
-pub(super) const SMALL_BLOB_BYTES_MAX: u64 = 256 << 10;
 
 impl Session {
     /// Takes the last bytes, checks the digest and commits.

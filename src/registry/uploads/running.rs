@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::UploadId;
-use super::commit::SMALL_BLOB_BYTES_MAX;
 use super::remembered::{Memory, Remembered};
 
 /// A piece is never smaller than this: below it the cost per piece counts more than its bytes.
@@ -15,6 +14,9 @@ const PIECE_BYTES_MIN: u64 = 64 << 10;
 const PIECE_BYTES_MAX: u64 = 1 << 20;
 /// How many pieces an upload holds at once: one that arrives while the one before it is hashed and written.
 const PIECES_IN_FLIGHT: u64 = 2;
+
+/// A blob up to this size that arrives in one request is held in memory and written in one go, without being staged.
+pub(super) const SMALL_BLOB_BYTES_MAX: u64 = 256 << 10;
 
 /// How many small bodies are held whole in memory at once, however much memory there is.
 const SMALL_MAX: u64 = 10_000;

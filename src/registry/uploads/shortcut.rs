@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
 use super::append::INLINE_BYTES_MAX;
-use super::commit::SMALL_BLOB_BYTES_MAX;
 use super::ingest::{Head, head};
+use super::running::SMALL_BLOB_BYTES_MAX;
 use super::session::Session;
 use super::{BlobBody, UploadId, UploadStatus};
 use crate::oci::{Digest, RepositoryName};

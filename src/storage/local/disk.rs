@@ -9,12 +9,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::entry::meta_of;
 use super::temp::Temps;
 use super::unsynced::Unsynced;
 use crate::storage::file::{PageCache, read_at, reading};
@@ -192,9 +193,4 @@ pub(super) fn object_meta(stat: &rustix::fs::Stat, operation: &'static str, key:
         return Err(StorageError::new(ErrorKind::NotFound, operation, key));
     }
     Ok(meta_of(stat))
-}
-
-pub(super) fn meta_of(stat: &rustix::fs::Stat) -> ObjectMeta {
-    let since = Duration::new(stat.st_mtime.try_into().unwrap_or(0), stat.st_mtime_nsec.try_into().unwrap_or(0));
-    ObjectMeta { size: stat.st_size.try_into().unwrap_or(0), modified: SystemTime::UNIX_EPOCH.checked_add(since) }
 }

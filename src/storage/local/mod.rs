@@ -14,11 +14,13 @@
 mod append;
 mod commit;
 mod disk;
+mod entry;
 mod list;
 mod place;
 mod reader;
 mod sync;
 mod temp;
+mod transaction;
 mod tree;
 mod unsynced;
 mod writer;

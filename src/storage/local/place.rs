@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::disk::Disk;
+use super::entry::parent;
 use super::temp::{DIRECTORY_MODE, TempFile};
 use super::tree::append_file;
 use crate::storage::file::writing;
@@ -130,9 +131,4 @@ impl Disk {
         }
         renamed
     }
-}
-
-/// The directory of a path relative to the root; empty for the root itself.
-pub(super) fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }

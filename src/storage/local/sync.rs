@@ -20,8 +20,8 @@ use std::time::Instant;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
-use super::commit::{Placed, Transaction};
 use super::disk::Disk;
+use super::transaction::{Placed, Transaction};
 use super::unsynced::EVERYTHING;
 use crate::storage::{Result, StorageError, StorageKey};
 

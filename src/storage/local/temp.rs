@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::disk::meta_of;
+use super::entry::meta_of;
 use crate::storage::{ErrorKind, Result, StorageError, StorageKey};
 
 /// Wharf's own directory at the root.

@@ -6,7 +6,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::disk::Disk;
-use super::place::parent;
+use super::entry::parent;
 use super::temp::{FILE_MODE, check_writable};
 use crate::storage::file::{read_at, reading, write_all_at};
 use crate::storage::{Result, StorageKey};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::place::parent;
+use super::entry::parent;
 
 /// Beyond so many directories, all are noted instead of them: a round that large is a `syncfs` anyway.
 const UNSYNCED_MAX: usize = 10_000;

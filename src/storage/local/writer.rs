@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::commit::{self, SHARED_SYNC_BYTES_MAX, Transaction, transact};
+use super::commit::{self, transact};
 use super::disk::Disk;
 use super::sync::Syncer;
 use super::temp::{TempFile, check_writable};
+use super::transaction::{SHARED_SYNC_BYTES_MAX, Transaction};
 use crate::storage::file::{PIECES_MAX, WriteOut, blocking, writing};
 use crate::storage::{Result, StorageKey, WriteOptions, Writer};
 

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::names::{Names, Stamp};
 use super::{Children, Lister, children_page, nothing_there};
 use crate::storage::file::blocking;
-use crate::storage::local::place::parent;
+use crate::storage::local::entry::parent;
 use crate::storage::{ListPage, Result, StorageKey};
 
 /// [`crate::storage::Storage::list_each`].

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
 
-use super::disk::{Disk, meta_of};
+use super::disk::Disk;
+use super::entry::meta_of;
 use crate::storage::file::{blocking, reading};
 use crate::storage::{ListEntry, ListPage, ListRequest, Result, Shape, StorageKey};
 pub(super) use each::each;
