@@ -1,5 +1,6 @@
 //! HTTP: the server that accepts connections, the visible stack of layers that every request passes, and the API behind it.
 
+mod guarded;
 mod outcome;
 mod outlet;
 mod request_info;

@@ -10,9 +10,9 @@ use http::{Request, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service};
 
-use super::Guarded;
 use super::refusal::Refusal;
 use crate::health::Health;
+use crate::http::guarded::Guarded;
 use crate::oci::ErrorCode;
 
 /// What a gate lets through: a guard that is kept until the answer has been sent, or else an answer.

@@ -2,7 +2,6 @@
 
 mod exchange;
 mod gate;
-mod guarded;
 mod panic;
 mod record;
 mod refusal;
@@ -13,7 +12,6 @@ use axum::Router;
 use tower::ServiceBuilder;
 
 pub use exchange::Recorder;
-pub use guarded::Guarded;
 
 use crate::config::limits::Limits;
 use crate::health::Health;

@@ -217,4 +217,4 @@ where
     }
 }
 
-type Guarded<B> = crate::http::layers::Guarded<B, Option<RequestGuard>>;
+type Guarded<B> = crate::http::guarded::Guarded<B, Option<RequestGuard>>;
