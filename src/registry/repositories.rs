@@ -261,6 +261,6 @@ mod tests {
 
     #[tokio::test]
     async fn finds_what_the_catalog_leaves_out_far_away() {
-        finds_what_the_catalog_leaves_out(&PartsOnly(filled().await)).await;
+        finds_what_the_catalog_leaves_out(&PartsOnly::new(filled().await)).await;
     }
 }

@@ -7,7 +7,7 @@ use crate::registry::Error;
 const CONFIG: &[u8] = b"{}";
 
 fn replicas() -> [Arc<Registry>; 2] {
-    let storage: Arc<dyn Storage> = Arc::new(PartsOnly(MemoryStorage::new()));
+    let storage: Arc<dyn Storage> = Arc::new(PartsOnly::new(MemoryStorage::new()));
     [registry(&storage), registry(&storage)]
 }
 

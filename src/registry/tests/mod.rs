@@ -28,7 +28,7 @@ fn sha256(content: &[u8]) -> Digest {
 
 /// Both kinds of storage.
 fn storages() -> Vec<Arc<dyn Storage>> {
-    vec![Arc::new(MemoryStorage::new()), Arc::new(PartsOnly(MemoryStorage::new()))]
+    vec![Arc::new(MemoryStorage::new()), Arc::new(PartsOnly::new(MemoryStorage::new()))]
 }
 
 fn registry(storage: &Arc<dyn Storage>) -> Arc<Registry> {

@@ -1,5 +1,7 @@
 //! Storage that can't append, and to which the way is long, as with object stores.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -9,7 +11,20 @@ use crate::storage::{
     StorageKey, WriteOptions, Writer,
 };
 
-pub(in crate::registry) struct PartsOnly(pub(in crate::registry) MemoryStorage);
+pub(in crate::registry) struct PartsOnly(MemoryStorage, OnceLock<Watch>);
+
+/// Is told of each key that is got.
+type Watch = Box<dyn Fn(&StorageKey) + Send + Sync>;
+
+impl PartsOnly {
+    pub(in crate::registry) fn new(memory: MemoryStorage) -> Self {
+        Self(memory, OnceLock::new())
+    }
+
+    pub(in crate::registry) fn watch(&self, watch: impl Fn(&StorageKey) + Send + Sync + 'static) {
+        let _ = self.1.set(Box::new(watch));
+    }
+}
 
 #[async_trait]
 impl Storage for PartsOnly {
@@ -26,6 +41,9 @@ impl Storage for PartsOnly {
     }
 
     async fn get(&self, key: &StorageKey, bytes_max: u64) -> Result<Bytes> {
+        if let Some(watch) = self.1.get() {
+            watch(key);
+        }
         self.0.get(key, bytes_max).await
     }
 

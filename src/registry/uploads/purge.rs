@@ -38,6 +38,12 @@ pub struct PurgedUpload<'a> {
     pub failed: Option<&'a Error>,
 }
 
+/// An upload that is old enough to go.
+struct Old {
+    /// When it began, where that is known.
+    began: Option<SystemTime>,
+}
+
 /// What is to become of an upload.
 enum Verdict {
     Purge(Option<SystemTime>),
@@ -101,8 +107,21 @@ impl Registry {
     ) -> Result<Verdict> {
         // What can't be an upload was put there by somebody else, who may still need it.
         let Ok(upload_id) = id.parse::<UploadId>() else { return Ok(Verdict::Keep) };
-        // Held until it is gone, so that no request of this process can go on with it meanwhile.
+        if self.upload_age(repository, id, age).await?.is_none() {
+            return Ok(Verdict::Keep);
+        }
+        // Only now, because whoever goes on with an upload that is taken is refused. Held until it is gone, and looked at once
+        // more: a request may have gone on with it meanwhile.
         let Some(_taken) = self.uploads.take(&upload_id) else { return Ok(Verdict::Keep) };
+        let Some(Old { began }) = self.upload_age(repository, id, age).await? else { return Ok(Verdict::Keep) };
+        if !dry_run {
+            self.storage.delete_prefix(&layout::upload(repository, id)).await?;
+        }
+        Ok(Verdict::Purge(began))
+    }
+
+    /// When an upload began, if that is longer ago than `age`; `None` for one that is to stay.
+    async fn upload_age(&self, repository: &RepositoryName, id: &str, age: Duration) -> Result<Option<Old>> {
         let began = match self.upload_began(repository, id).await? {
             Some(began) => Some(began),
             None => self.upload_written(repository, id).await?,
@@ -112,13 +131,7 @@ impl Registry {
             Some(began) => SystemTime::now().duration_since(began).is_ok_and(|passed| passed >= age),
             None => self.upload_is_empty(repository, id).await?,
         };
-        if !old {
-            return Ok(Verdict::Keep);
-        }
-        if !dry_run {
-            self.storage.delete_prefix(&layout::upload(repository, id)).await?;
-        }
-        Ok(Verdict::Purge(began))
+        Ok(old.then_some(Old { began }))
     }
 
     /// When an upload began, as its own record says; `None` when there is none that can be read.
@@ -155,12 +168,13 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use bytes::Bytes;
 
     use super::*;
     use crate::registry::RegistryOptions;
+    use crate::registry::tests::parts_only::PartsOnly;
     use crate::storage::WriteOptions;
     use crate::storage::memory::MemoryStorage;
 
@@ -209,6 +223,22 @@ mod tests {
         put(&registry, layout::upload_data(&a, "lost"), "bytes".to_owned()).await;
         assert_eq!(purge(&registry, WEEK, false).await.0.kept, 2);
         assert_eq!(purge(&registry, Duration::ZERO, false).await.1, ["lost", "torn"]);
+    }
+
+    /// Whoever went on with an upload while it was looked at was answered that another request was writing to it.
+    #[tokio::test]
+    async fn an_upload_that_is_only_looked_at_can_be_gone_on_with() {
+        let storage = Arc::new(PartsOnly::new(MemoryStorage::new()));
+        let registry = Arc::new(Registry::new(storage.clone(), RegistryOptions::default()));
+        begun(&registry, &"a".parse().unwrap(), "young", WEEK / 2).await;
+        let looks = Arc::new(Mutex::new(Vec::new()));
+        let (weak, id, seen) = (Arc::downgrade(&registry), "young".parse().unwrap(), Arc::clone(&looks));
+        storage.watch(move |_| {
+            let busy = weak.upgrade().is_some_and(|registry| registry.uploads.is_busy(&id));
+            seen.lock().unwrap().push(busy);
+        });
+        assert_eq!(purge(&registry, WEEK, false).await.0.kept, 1);
+        assert_eq!(*looks.lock().unwrap(), [false]);
     }
 
     #[tokio::test]
